@@ -1,0 +1,253 @@
+//! Names as types: each can only be made from text that follows its rule, and the error names the character and its place.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Text that is no valid name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a valid {kind}: {reason}", crate::shorten(&crate::visible(text), 80))]
+pub struct InvalidName {
+    /// What the name would have been of, for example `task id`.
+    pub kind: &'static str,
+    /// The offending text.
+    pub text: String,
+    /// What is wrong, with character and byte where there is one.
+    pub reason: String,
+}
+
+/// How the characters of a name are restricted.
+struct Rule {
+    kind: &'static str,
+    longest: usize,
+    first: fn(char) -> bool,
+    rest: fn(char) -> bool,
+    allowed: &'static str,
+}
+
+fn check(text: &str, rule: &Rule) -> Result<(), InvalidName> {
+    let fail = |reason| Err(InvalidName { kind: rule.kind, text: text.to_owned(), reason });
+    if text.is_empty() {
+        return fail("it is empty".to_owned());
+    }
+    if text.len() > rule.longest {
+        return fail(format!("it has {} bytes, at most {} are allowed", text.len(), rule.longest));
+    }
+    for (byte, character) in text.char_indices() {
+        let fits = if byte == 0 { (rule.first)(character) } else { (rule.rest)(character) };
+        if !fits {
+            let what = crate::visible(&character.to_string()).into_owned();
+            return fail(format!("`{what}` at byte {byte} is not allowed ({})", rule.allowed));
+        }
+    }
+    Ok(())
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $kind:literal, $longest:literal, $first:expr, $rest:expr, $allowed:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(std::sync::Arc<str>);
+
+        impl $type {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<&str> for $type {
+            type Error = InvalidName;
+            fn try_from(text: &str) -> Result<Self, InvalidName> {
+                check(text, &Rule { kind: $kind, longest: $longest, first: $first, rest: $rest, allowed: $allowed })?;
+                Ok($type(text.into()))
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = InvalidName;
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                $type::try_from(text.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = InvalidName;
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                $type::try_from(text)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> String {
+                name.0.to_string()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+fn letter(c: char) -> bool {
+    c.is_ascii_alphabetic()
+}
+fn lower(c: char) -> bool {
+    c.is_ascii_lowercase()
+}
+fn word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}
+fn lower_word(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+}
+fn variable_first(c: char) -> bool {
+    c.is_ascii_alphabetic() || c == '_'
+}
+fn variable(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+fn file_first(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+fn file(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+fn hex(c: char) -> bool {
+    c.is_ascii_digit() || ('a'..='f').contains(&c)
+}
+
+name!(
+    /// The key of a task in a workflow.
+    TaskId, "task id", 64, letter, word, "a letter, then letters, digits, `_` and `-`"
+);
+name!(
+    /// The key of a workflow input.
+    InputName, "input name", 64, letter, word, "a letter, then letters, digits, `_` and `-`"
+);
+name!(
+    /// The name under which a guest sees a granted folder: `source` is found at `/source`.
+    MountName, "mount name", 64, lower, lower_word, "a lower-case letter, then lower-case letters, digits and `-`"
+);
+name!(
+    /// The name of a task inside a plugin.
+    PluginTaskName, "plugin task name", 64, lower, lower_word, "a lower-case letter, then lower-case letters, digits and `-`"
+);
+name!(
+    /// The name of an environment variable.
+    EnvName, "environment variable name", 128, variable_first, variable, "a letter or `_`, then letters, digits and `_`"
+);
+name!(
+    /// The name of an artifact: one path part that is harmless on every file system.
+    ArtifactName, "artifact name", 128, file_first, file, "a letter, digit or `_`, then letters, digits, `_`, `-` and `.`"
+);
+name!(
+    /// The first 16 hexadecimal digits of the SHA-256 of a publisher's public key.
+    SignerId, "signer id", 16, hex, hex, "hexadecimal digits in lower case"
+);
+
+/// The name of a plugin: `namespace/name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PluginName {
+    whole: std::sync::Arc<str>,
+    slash: usize,
+}
+
+impl PluginName {
+    /// The part before the slash.
+    pub fn namespace(&self) -> &str {
+        &self.whole[..self.slash]
+    }
+
+    /// The part after the slash.
+    pub fn name(&self) -> &str {
+        &self.whole[self.slash + 1..]
+    }
+
+    /// Both parts.
+    pub fn as_str(&self) -> &str {
+        &self.whole
+    }
+}
+
+impl TryFrom<&str> for PluginName {
+    type Error = InvalidName;
+    fn try_from(text: &str) -> Result<Self, InvalidName> {
+        const PART: Rule = Rule {
+            kind: "plugin name",
+            longest: 64,
+            first: lower,
+            rest: lower_word,
+            allowed: "each part is a lower-case letter, then lower-case letters, digits and `-`",
+        };
+        let whole = |error: InvalidName| InvalidName { text: text.to_owned(), ..error };
+        let Some((namespace, name)) = text.split_once('/') else {
+            let reason = "it has the form `namespace/name`".to_owned();
+            return Err(InvalidName { kind: PART.kind, text: text.to_owned(), reason });
+        };
+        check(namespace, &PART).map_err(whole)?;
+        check(name, &PART).map_err(whole)?;
+        Ok(PluginName { whole: text.into(), slash: namespace.len() })
+    }
+}
+
+impl TryFrom<String> for PluginName {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        PluginName::try_from(text.as_str())
+    }
+}
+
+impl From<PluginName> for String {
+    fn from(name: PluginName) -> String {
+        name.whole.to_string()
+    }
+}
+
+impl fmt::Display for PluginName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused<T: for<'a> TryFrom<&'a str, Error = InvalidName> + fmt::Debug>(text: &str, reason: &str) {
+        let error = T::try_from(text).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+
+    #[test]
+    fn a_reason_names_the_character_and_its_byte() {
+        refused::<TaskId>("a b", "`a b` is not a valid task id: ` ` at byte 1 is not allowed");
+        refused::<TaskId>("", "it is empty");
+        refused::<TaskId>(&"a".repeat(65), "it has 65 bytes, at most 64 are allowed");
+        refused::<MountName>("..", "`.` at byte 0");
+        refused::<ArtifactName>("a/b", "`/` at byte 1");
+        refused::<ArtifactName>(".hidden", "`.` at byte 0");
+        refused::<EnvName>("A=B", "`=` at byte 1");
+        refused::<PluginName>("orch", "`namespace/name`");
+        refused::<PluginName>("orch/a/b", "`/` at byte 1");
+        refused::<PluginName>("orсh/a", "at byte 2"); // a Cyrillic letter
+        refused::<TaskId>("a\u{1b}[2J", "at byte 1");
+    }
+
+    #[test]
+    fn a_plugin_name_has_two_parts() {
+        let name = PluginName::try_from("orch/secret-scan").unwrap();
+        assert_eq!((name.namespace(), name.name()), ("orch", "secret-scan"));
+    }
+}

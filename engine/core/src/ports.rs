@@ -1,0 +1,192 @@
+//! The ports: what the scheduler asks of the world. Each has an in-memory fake where its users are tested.
+
+use crate::{
+    Attempt, AttemptResult, BoxFuture, Digest, Event, Finding, LogLevel, Manifest, PluginName, Record, Refusal, RunId,
+    RunOutcome, SignerId, StoredArtifact, Timestamp, UpstreamArtifact,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Runs one attempt of one task: an in-process sandbox, a remote agent, a scripted fake.
+pub trait TaskRunner: Send + Sync {
+    /// Runs an attempt to its end. Resolves soon after `attempt.cancel` does.
+    fn run(&self, attempt: Attempt, live: Arc<dyn LiveEvents>) -> BoxFuture<AttemptResult>;
+}
+
+/// Where a running attempt puts what is worth seeing before its end. Never blocks; the runner bounds how much it sends.
+pub trait LiveEvents: Send + Sync {
+    /// A log line.
+    fn log(&self, level: LogLevel, message: String, fields: Vec<(String, String)>);
+    /// How far it is.
+    fn progress(&self, done: u64, total: Option<u64>, note: Option<String>);
+    /// What it found.
+    fn findings(&self, findings: Vec<Finding>);
+    /// What it tried and may not.
+    fn refused(&self, refusal: Refusal);
+    /// What it stored.
+    fn stored(&self, artifact: StoredArtifact);
+}
+
+/// Why the log could not be written or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else has appended to this run.
+    #[error("run `{run}` has {found} events, not {expected}: another process has written to it")]
+    Conflict {
+        /// The run.
+        run: RunId,
+        /// What the caller believed.
+        expected: u64,
+        /// What is there.
+        found: u64,
+    },
+    /// No run has this id.
+    #[error("there is no run `{0}`")]
+    UnknownRun(String),
+    /// More than one run has this prefix.
+    #[error("`{prefix}` fits more than one run: {runs}")]
+    Ambiguous {
+        /// What was given.
+        prefix: String,
+        /// What it fits.
+        runs: String,
+    },
+    /// The disk is full.
+    #[error("the disk that holds `{0}` is full")]
+    Full(String),
+    /// Anything else: the place and the reason.
+    #[error("`{place}`: {reason}")]
+    Broken {
+        /// A file or folder.
+        place: String,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// What a list of runs shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The run.
+    pub run: RunId,
+    /// The workflow's name.
+    pub workflow: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When its last event was appended.
+    pub updated: Timestamp,
+    /// How it ended; absent while it goes on, or when it was cut off.
+    pub outcome: Option<RunOutcome>,
+    /// The number of its events.
+    pub events: u64,
+}
+
+/// The append-only log of runs.
+pub trait RunStore: Send + Sync {
+    /// Appends events to a run that has `expected` events so far. Resolves when they are on disk.
+    fn append(&self, run: &RunId, expected: u64, events: Vec<(Timestamp, Event)>) -> BoxFuture<Result<(), StoreError>>;
+
+    /// The events of a run after `after`, in order.
+    ///
+    /// # Errors
+    /// When the run is unknown or the log cannot be read.
+    fn read(&self, run: &RunId, after: u64) -> Result<Vec<Record>, StoreError>;
+
+    /// Runs, newest first; of one workflow if it is given.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn list(&self, workflow: Option<&str>, most: usize) -> Result<Vec<RunSummary>, StoreError>;
+}
+
+/// Where artifacts are kept, by content.
+pub trait Blobs: Send + Sync {
+    /// Begins a blob of unknown content. One that is not finished leaves nothing behind.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    fn create(&self) -> Result<Box<dyn BlobWriter>, StoreError>;
+
+    /// Lays artifacts out as `<task>/<name>` in a folder of their own, which goes away with the returned value.
+    ///
+    /// # Errors
+    /// When an artifact is missing or the folder cannot be written.
+    fn stage(&self, files: &[UpstreamArtifact]) -> Result<Box<dyn StagedFolder>, StoreError>;
+
+    /// The content of a blob.
+    ///
+    /// # Errors
+    /// When it is missing or cannot be read.
+    fn read(&self, digest: &Digest) -> Result<Vec<u8>, StoreError>;
+}
+
+/// A blob that is being written.
+pub trait BlobWriter: Send + Sync {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// When the disk is full or broken.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Makes the blob durable under its digest.
+    ///
+    /// # Errors
+    /// When the disk is full or broken.
+    fn finish(self: Box<Self>) -> Result<Digest, StoreError>;
+}
+
+/// A folder that is removed when this value is dropped.
+pub trait StagedFolder: Send + Sync {
+    /// Where it is.
+    fn path(&self) -> &std::path::Path;
+}
+
+/// A plugin that was found, verified and may be planned with.
+#[derive(Debug, Clone)]
+pub struct FoundPlugin {
+    /// What it says of itself.
+    pub manifest: Arc<Manifest>,
+    /// The component.
+    pub digest: Digest,
+    /// Who signed it; absent for an unsigned file that the policy admits.
+    pub signer: Option<SignerId>,
+    /// The component's bytes.
+    pub bytes: Arc<[u8]>,
+}
+
+/// Finds plugins by reference.
+pub trait PluginSource {
+    /// Why a plugin could not be had.
+    type Error;
+
+    /// The best version of a plugin that fits, verified.
+    ///
+    /// # Errors
+    /// When there is none, or it fails verification.
+    fn find(&self, name: &PluginName, requirement: &semver::VersionReq) -> Result<FoundPlugin, Self::Error>;
+}
+
+/// The time of day. Never used for order.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Named points at which tests make things fail.
+pub trait Faults: Send + Sync {
+    /// Called at a named point; an error there counts as the system's own.
+    ///
+    /// # Errors
+    /// When a test wants one.
+    fn at(&self, point: &'static str) -> std::io::Result<()>;
+}
+
+/// No faults: what the program runs with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoFaults;
+
+impl Faults for NoFaults {
+    fn at(&self, _point: &'static str) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! From what the runtime says to what a person needs to know.
+
+use crate::guest::Guest;
+use orch_core::{Failure, FailureKind, LimitName, PluginTask, shorten, visible};
+use wasmtime::Trap;
+
+/// Characters of a guest's own last words in a message.
+const LAST_WORDS: usize = 1_000;
+
+/// The guest did not come back with an answer of its own.
+pub(crate) fn of_trap(error: &wasmtime::Error, guest: &Guest, plugin: &PluginTask) -> Failure {
+    if let Some((limit, value)) = &guest.limiter.reached {
+        return limit_reached(limit, value);
+    }
+    let text = format!("{error:#}");
+    // These errors have no public type in this version of wasmtime; a test for each keeps the words right.
+    if text.contains("fuel allocated for hostcalls has been exhausted") {
+        return limit_reached("host call", &guest.facts.limits.host_call.to_string());
+    }
+    if text.contains("store handle limit exceeded") || text.contains("resource table has no free keys") {
+        return limit_reached("handles", &guest.facts.limits.handles.to_string());
+    }
+    if text.contains("instance count too high") || text.contains("resource limit exceeded: ") {
+        return limit_reached("instances", &text);
+    }
+    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+        let message = format!("`{}` ended its process with code {} instead of returning a result", plugin.name, exit.0);
+        return Failure::new(FailureKind::Trap, with_last_words(message, guest));
+    }
+    let message = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => "its stack overflowed".to_owned(),
+        Some(Trap::UnreachableCodeReached) => "it panicked or aborted".to_owned(),
+        Some(trap) => trap.to_string(),
+        None => shorten(&visible(&text), LAST_WORDS).into_owned(),
+    };
+    Failure::new(FailureKind::Trap, with_last_words(format!("`{}` trapped: {message}", plugin.name), guest))
+}
+
+/// The end of what the guest wrote to standard error, where panics and uncaught exceptions tell their reason.
+fn with_last_words(message: String, guest: &Guest) -> String {
+    let log = guest.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let tail = log.stderr_tail.trim();
+    if tail.is_empty() { message } else { format!("{message}; it last said: {}", shorten(tail, LAST_WORDS)) }
+}
+
+pub(crate) fn limit_reached(limit: &str, value: &str) -> Failure {
+    let failure = Failure::new(
+        FailureKind::Limit { limit: limit.to_owned(), value: value.to_owned() },
+        format!("the limit `{limit}` of {value} is reached"),
+    );
+    let adjustable = [LimitName::Memory, LimitName::Log, LimitName::Output, LimitName::Findings, LimitName::Artifacts];
+    match adjustable.iter().find(|name| name.word() == limit) {
+        Some(name) => failure.with_fix(format!(
+            "the limit is what plugin.yaml wishes (`limits: {{ {name}: … }}`), lowered by the task's `limits` and the policy's"
+        )),
+        None => failure.with_fix("this limit is the same for all plugins: give the task less work, or split it"),
+    }
+}

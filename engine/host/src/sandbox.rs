@@ -1,0 +1,624 @@
+//! The host: loads components once and runs attempts, each in a store of its own.
+
+use crate::bindings::TaskFullPre;
+use crate::bindings::exports::orch::task::runner::{Outcome, TaskError};
+use crate::cap::log::LogBudget;
+use crate::cap::{self, GuestOutput};
+use crate::code_cache::{self, CacheStats, Cached, CodeCache};
+use crate::compile::{CompileError, Compiler};
+use crate::guest::{ArtifactsBudget, Audit, Facts, FindingsBudget, Guest, Stop};
+use crate::limiter::Limiter;
+use crate::mounts::{self, OpenMount};
+use crate::precheck::{Imports, PrecheckError, precheck};
+use crate::{engine, failure};
+use orch_core::{
+    Access, Attempt, AttemptOutput, AttemptResult, Blobs, BoxFuture, CancelReason, Digest, Effective, Failure, FailureKind,
+    Faults, FoundPlugin, Limits, LiveEvents, LogLevel, PluginTask, PluginTaskName, RefusedBy, StagedFolder, TaskRunner, Usage,
+    shorten, visible,
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::WasiCtx;
+
+/// How long a guest that was asked to stop may take to return by itself.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// What a guest may take at once from `wasi:random`.
+const MOST_RANDOM: u64 = 1 << 20;
+
+/// The interface that makes a component a plugin, without its version.
+const RUNNER: &str = "orch:task/runner@";
+/// The version of it that this host speaks.
+const RUNNER_VERSION: &str = "0.1.";
+
+/// What a host is made of.
+pub struct HostOptions {
+    /// How components are compiled.
+    pub compiler: Compiler,
+    /// Where compiled code is kept; `None` compiles every time.
+    pub cache: Option<CodeCache>,
+    /// Where artifacts go.
+    pub blobs: Arc<dyn Blobs>,
+    /// The values of environment variables; only granted names are asked for.
+    pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// What tests make fail.
+    pub faults: Arc<dyn Faults>,
+}
+
+/// Why a component cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It is refused before it is compiled.
+    #[error(transparent)]
+    Precheck(#[from] PrecheckError),
+    /// It does not implement the contract.
+    #[error("it is a component, but no plugin: it does not export `{RUNNER}{RUNNER_VERSION}0` (it exports {0})")]
+    NoPlugin(String),
+    /// It implements another version of the contract.
+    #[error("it was built for the contract `{found}`; this version supports `{RUNNER}{RUNNER_VERSION}x`")]
+    UnknownWorld {
+        /// What it exports.
+        found: String,
+    },
+    /// It imports what nobody links.
+    #[error("it imports what this version does not have or its manifest does not ask for: {}", .0.join(", "))]
+    MissingImports(Vec<String>),
+    /// It cannot be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The runtime says no.
+    #[error("it cannot be linked: {0}")]
+    Unusable(String),
+}
+
+/// The schemas of a task, as a plugin's answer to `orch:describe`.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskDescription {
+    /// What it takes.
+    pub input: Value,
+    /// What it returns.
+    pub output: Value,
+}
+
+/// The sandbox. Cheap to clone.
+#[derive(Clone)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    linker: Linker<Guest>,
+    linker_with_artifacts: Linker<Guest>,
+    options: HostOptions,
+    loaded: RwLock<HashMap<Digest, Arc<Loaded>>>,
+}
+
+struct Loaded {
+    pre: TaskFullPre<Guest>,
+    tasks: BTreeMap<PluginTaskName, Schemas>,
+}
+
+/// Compiled at the first attempt: a run that never comes to a task does not pay for its schemas.
+struct Schemas {
+    input: (Value, OnceLock<Result<jsonschema::Validator, String>>),
+    output: (Value, OnceLock<Result<jsonschema::Validator, String>>),
+}
+
+/// One call of one component.
+struct Call<'a> {
+    facts: Facts,
+    plugin: &'a PluginTask,
+    task: &'a String,
+    input: &'a String,
+    mounts: Vec<OpenMount>,
+    timeout: Duration,
+    cancel: BoxFuture<CancelReason>,
+    live: Arc<dyn LiveEvents>,
+}
+
+impl Host {
+    /// A host with no component loaded.
+    ///
+    /// # Errors
+    /// When the runtime cannot be set up on this machine.
+    pub fn new(options: HostOptions) -> Result<Host, LoadError> {
+        let unusable = |error: wasmtime::Error| LoadError::Unusable(format!("{error:#}"));
+        let engine = engine::new().map_err(unusable)?;
+        engine::tick(&engine).map_err(|error| LoadError::Unusable(error.to_string()))?;
+        let mut linker = Linker::new(&engine);
+        cap::link(&mut linker).map_err(unusable)?;
+        let mut linker_with_artifacts = linker.clone();
+        cap::artifacts::link(&mut linker_with_artifacts).map_err(unusable)?;
+        let loaded = RwLock::default();
+        Ok(Host { inner: Arc::new(Inner { engine, linker, linker_with_artifacts, options, loaded }) })
+    }
+
+    /// Checks, compiles (or takes from the cache) and links a component, so that attempts only instantiate it.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn load(&self, plugin: &FoundPlugin) -> Result<(), LoadError> {
+        if self.inner.get(&plugin.digest).is_some() {
+            return Ok(());
+        }
+        let manifest = &plugin.manifest;
+        let pre = self.inner.link(&plugin.bytes, &plugin.digest, !manifest.permissions.artifacts.is_empty())?;
+        let schemas = |task: &orch_core::TaskManifest| Schemas {
+            input: (task.input.clone(), OnceLock::new()),
+            output: (task.output.clone(), OnceLock::new()),
+        };
+        let tasks = manifest.tasks.iter().map(|(name, task)| (name.clone(), schemas(task))).collect();
+        let loaded = Arc::new(Loaded { pre, tasks });
+        self.inner.loaded.write().unwrap_or_else(PoisonError::into_inner).insert(plugin.digest, loaded);
+        Ok(())
+    }
+
+    /// What a component that has no manifest yet says of its tasks. It runs with no grant at all.
+    ///
+    /// # Errors
+    /// When it cannot be run or its answer is not what the contract says.
+    pub async fn describe(&self, component: &[u8]) -> Result<BTreeMap<PluginTaskName, TaskDescription>, String> {
+        let digest = Digest::of(component);
+        let pre = self.inner.link(component, &digest, true).map_err(|error| error.to_string())?;
+        let nobody = |_| "the name of a plugin that is being described".to_owned();
+        let plugin = PluginTask {
+            name: orch_core::PluginName::try_from("local/plugin").map_err(|error| nobody(error))?,
+            version: semver_zero(),
+            digest,
+            task: PluginTaskName::try_from("describe").map_err(|error| nobody(error))?,
+        };
+        let live = Arc::new(Silent);
+        let call = Call {
+            facts: self.inner.facts("", "describe", 1, &plugin, Arc::default(), Arc::default(), DESCRIBE_TIMEOUT),
+            plugin: &plugin,
+            task: &"orch:describe".to_owned(),
+            input: &"null".to_owned(),
+            mounts: Vec::new(),
+            timeout: DESCRIBE_TIMEOUT,
+            cancel: Box::pin(std::future::pending()),
+            live,
+        };
+        let (result, _) = self.inner.call(&pre, call).await;
+        match result {
+            Ok(Outcome::Succeeded(text)) => {
+                serde_json::from_str(&text).map_err(|error| format!("its answer to `orch:describe` is not a map of schemas: {error}"))
+            }
+            Ok(_) => Err("it does not answer `orch:describe`: give the schemas in plugin.yaml".to_owned()),
+            Err(failure) => Err(format!("it does not answer `orch:describe` ({}): give the schemas in plugin.yaml", failure.message)),
+        }
+    }
+
+    /// What the code cache did so far.
+    pub fn cache_stats(&self) -> Option<CacheStats> {
+        self.inner.options.cache.as_ref().map(CodeCache::stats)
+    }
+}
+
+/// Describing computes a few schemas; whatever takes longer is not describing.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+fn semver_zero() -> semver::Version {
+    semver::Version::new(0, 0, 0)
+}
+
+impl TaskRunner for Host {
+    fn run(&self, attempt: Attempt, live: Arc<dyn LiveEvents>) -> BoxFuture<AttemptResult> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { inner.attempt(attempt, live).await })
+    }
+}
+
+impl Inner {
+    fn get(&self, digest: &Digest) -> Option<Arc<Loaded>> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(digest).map(Arc::clone)
+    }
+
+    fn link(&self, bytes: &[u8], digest: &Digest, artifacts: bool) -> Result<TaskFullPre<Guest>, LoadError> {
+        let found = precheck(bytes)?;
+        check_world(&found)?;
+        let linker = if artifacts { &self.linker_with_artifacts } else { &self.linker };
+        let component = self.component(bytes, digest)?;
+        let missing = missing_imports(linker, &component);
+        if !missing.is_empty() {
+            return Err(LoadError::MissingImports(missing));
+        }
+        let pre = linker.instantiate_pre(&component).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
+        TaskFullPre::new(pre).map_err(|error| LoadError::Unusable(format!("{error:#}")))
+    }
+
+    fn component(&self, bytes: &[u8], digest: &Digest) -> Result<wasmtime::component::Component, LoadError> {
+        let unusable = |error: wasmtime::Error| LoadError::Unusable(format!("{error:#}"));
+        let Some(cache) = &self.options.cache else {
+            let code = self.options.compiler.compile(bytes, digest)?;
+            return code_cache::load(&self.engine, &code).map_err(unusable);
+        };
+        match cache.get(&self.engine, digest) {
+            Cached::Code(code) => match code_cache::load(&self.engine, &code) {
+                Ok(component) => return Ok(component),
+                Err(_) => cache.reject_entry(&self.engine, digest),
+            },
+            Cached::Failure(reason) => return Err(CompileError::Remembered(reason).into()),
+            Cached::Nothing => {}
+        }
+        match self.options.compiler.compile(bytes, digest) {
+            Ok(code) => {
+                cache.put_code(&self.engine, digest, &code);
+                code_cache::load(&self.engine, &code).map_err(unusable)
+            }
+            Err(error) => {
+                if error.is_permanent() {
+                    cache.put_failure(&self.engine, digest, &error.to_string());
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    fn facts(
+        &self,
+        run: &str,
+        task: &str,
+        attempt: u32,
+        plugin: &PluginTask,
+        grants: Arc<Effective>,
+        limits: Arc<Limits>,
+        timeout: Duration,
+    ) -> Facts {
+        Facts {
+            run: run.to_owned(),
+            task: task.to_owned(),
+            attempt,
+            plugin: format!("{}@{}", plugin.name, plugin.version),
+            digest: plugin.digest,
+            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+            grants,
+            limits,
+            faults: Arc::clone(&self.options.faults),
+        }
+    }
+
+    async fn attempt(&self, attempt: Attempt, live: Arc<dyn LiveEvents>) -> AttemptResult {
+        let started = Instant::now();
+        let mut usage = Usage::default();
+        let result = self.prepared(attempt, live, &mut usage).await;
+        usage.wall_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        AttemptResult { result, usage }
+    }
+
+    async fn prepared(
+        &self,
+        attempt: Attempt,
+        live: Arc<dyn LiveEvents>,
+        usage: &mut Usage,
+    ) -> Result<AttemptOutput, Failure> {
+        let plugin = Arc::clone(&attempt.plugin);
+        let bug = |message: String| Failure::new(FailureKind::Bug, message);
+        let loaded = self.get(&plugin.digest).ok_or_else(|| bug(format!("`{}` was not loaded", plugin.name)))?;
+        let schemas = loaded
+            .tasks
+            .get(&plugin.task)
+            .ok_or_else(|| bug(format!("`{}` has no task `{}`", plugin.name, plugin.task)))?;
+        check_input(schemas, &attempt.input)?;
+        let (mounts, staged) = self.mounts(&attempt)?;
+        let call = Call {
+            facts: self.facts(
+                attempt.run.as_str(),
+                attempt.task.as_str(),
+                attempt.number,
+                &plugin,
+                Arc::clone(&attempt.grants),
+                Arc::clone(&attempt.limits),
+                attempt.timeout,
+            ),
+            plugin: &plugin,
+            task: &plugin.task.as_str().to_owned(),
+            input: &attempt.input,
+            mounts,
+            timeout: attempt.timeout,
+            cancel: attempt.cancel,
+            live,
+        };
+        let (result, used) = self.call(&loaded.pre, call).await;
+        *usage = used;
+        drop(staged);
+        match result? {
+            Outcome::Succeeded(text) => check_output(schemas, &text, &attempt.limits).map(AttemptOutput::Succeeded),
+            Outcome::Rejected(text) => check_output(schemas, &text, &attempt.limits).map(AttemptOutput::Rejected),
+            Outcome::Skipped(reason) => Ok(AttemptOutput::Skipped(shorten(&reason, 1_000).into_owned())),
+        }
+    }
+
+    /// The granted folders, and a folder with what upstream tasks stored.
+    fn mounts(&self, attempt: &Attempt) -> Result<(Vec<OpenMount>, Option<Box<dyn StagedFolder>>), Failure> {
+        let broken = |target: String, message: String| {
+            Failure::new(FailureKind::Dependency { target, retryable: false }, message)
+        };
+        let mut mounts = mounts::open_all(&attempt.grants)
+            .map_err(|problem| broken(format!("mount {}", problem.mount), problem.to_string()))?;
+        if attempt.upstream.is_empty() {
+            return Ok((mounts, None));
+        }
+        let staged = self
+            .options
+            .blobs
+            .stage(&attempt.upstream)
+            .map_err(|error| broken("artifacts".to_owned(), error.to_string()))?;
+        let folder = std::fs::File::open(staged.path()).map_err(|error| broken("artifacts".to_owned(), error.to_string()))?;
+        mounts.push(OpenMount {
+            guest_path: "/artifacts".to_owned(),
+            name: "artifacts".to_owned(),
+            access: Access::Read,
+            folder: Arc::new(folder),
+        });
+        Ok((mounts, Some(staged)))
+    }
+
+    async fn call(&self, pre: &TaskFullPre<Guest>, call: Call<'_>) -> (Result<Outcome, Failure>, Usage) {
+        let stop = Arc::new(Stop { asked: AtomicBool::new(false), deadline: Instant::now() + call.timeout });
+        let log = Arc::new(Mutex::new(LogBudget::new(&call.facts.limits, Arc::clone(&call.live))));
+        let outputs = [GuestOutput::stdout(Arc::clone(&log)), GuestOutput::stderr(Arc::clone(&log))];
+        let timeout_text = orch_core::Period::from_millis(call.facts.timeout_ms).to_string();
+        let mut store = self.store(call.facts, call.mounts, call.live, Arc::clone(&log), &outputs, Arc::clone(&stop));
+        let mut cancel = call.cancel;
+        let mut cancelled = false;
+        let result = {
+            let running = async {
+                let plugin = pre.instantiate_async(&mut store).await?;
+                plugin.orch_task_runner().call_run(&mut store, call.task, call.input).await
+            };
+            tokio::pin!(running);
+            tokio::select! {
+                ended = &mut running => Some(ended),
+                () = tokio::time::sleep(call.timeout) => None,
+                _reason = &mut cancel => {
+                    cancelled = true;
+                    stop.asked.store(true, Ordering::Relaxed);
+                    tokio::time::timeout(GRACE, &mut running).await.ok()
+                }
+            }
+        };
+        outputs.iter().for_each(GuestOutput::finish);
+        let guest = store.data();
+        let result = match result {
+            None if cancelled => Err(Failure::new(FailureKind::Cancelled, "it was asked to stop and did not; it was ended")),
+            None => Err(timed_out(&timeout_text)),
+            Some(Err(_)) if Instant::now() >= stop.deadline => Err(timed_out(&timeout_text)),
+            Some(Err(error)) => Err(failure::of_trap(&error, guest, call.plugin)),
+            Some(Ok(answer)) => answer.map_err(of_task_error),
+        };
+        (self.beyond_limits(guest).map_or(result, Err), usage(guest, &log))
+    }
+
+    /// Limits that a guest is told of and may have overheard: what it returns then is incomplete.
+    fn beyond_limits(&self, guest: &Guest) -> Option<Failure> {
+        let limits = &guest.facts.limits;
+        if guest.findings.reached {
+            return Some(failure::limit_reached("findings", &limits.findings.to_string()));
+        }
+        guest.artifacts.reached.then(|| failure::limit_reached("artifacts", &limits.artifacts.to_string()))
+    }
+
+    fn store(
+        &self,
+        facts: Facts,
+        mounts: Vec<OpenMount>,
+        live: Arc<dyn LiveEvents>,
+        log: Arc<Mutex<LogBudget>>,
+        outputs: &[GuestOutput; 2],
+        stop: Arc<Stop>,
+    ) -> Store<Guest> {
+        let limits = Arc::clone(&facts.limits);
+        let mut audit = Audit::new(live);
+        let env = self.environment(&facts.grants, &mut audit);
+        let wasi = WasiCtx::builder()
+            .stdout(outputs[0].clone())
+            .stderr(outputs[1].clone())
+            .allow_blocking_current_thread(true)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .max_random_size(MOST_RANDOM)
+            .build();
+        let handles = usize::try_from(limits.handles).unwrap_or(usize::MAX);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(handles);
+        let guest = Guest {
+            table,
+            wasi,
+            limiter: Limiter::new(&limits),
+            facts,
+            audit,
+            log,
+            env,
+            mounts,
+            opened: HashMap::new(),
+            findings: FindingsBudget { count: 0, bytes: 0, reached: false },
+            artifacts: ArtifactsBudget {
+                blobs: Arc::clone(&self.options.blobs),
+                bytes: 0,
+                names: BTreeSet::new(),
+                reached: false,
+            },
+            progress_at: None,
+            stop,
+        };
+        let mut store = Store::new(&self.engine, guest);
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_max_component_handles(handles);
+        store.set_hostcall_fuel(usize::try_from(limits.host_call.bytes()).unwrap_or(usize::MAX));
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| {
+            // Yielding lets the future that watches clock and cancel run. The check here holds even if it cannot.
+            if Instant::now() >= context.data().stop.deadline {
+                wasmtime::bail!("the time is up");
+            }
+            Ok(UpdateDeadline::Yield(1))
+        });
+        store
+    }
+
+    fn environment(&self, grants: &Effective, audit: &mut Audit) -> Vec<(String, String)> {
+        let mut values = Vec::with_capacity(grants.env.len());
+        for name in &grants.env {
+            match (self.options.env)(name.as_str()) {
+                Some(value) => values.push((name.to_string(), value)),
+                None => {
+                    let reason = "it is granted, but not set where orch-wasm was started";
+                    audit.refuse("env", name.as_str(), RefusedBy::Engine, reason, Some(format!("export {name}=…")));
+                }
+            }
+        }
+        values
+    }
+}
+
+fn timed_out(timeout: &str) -> Failure {
+    Failure::new(FailureKind::Timeout, format!("it took longer than its timeout of {timeout}"))
+        .with_fix("raise `timeout` of the task, or give it less work")
+}
+
+fn usage(guest: &Guest, log: &Mutex<LogBudget>) -> Usage {
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    log.end_window();
+    Usage {
+        wall_ms: 0,
+        memory: guest.limiter.peak(),
+        used: guest.audit.used.iter().cloned().collect(),
+        log_cut: log.cut,
+    }
+}
+
+fn of_task_error(error: TaskError) -> Failure {
+    let text = |text: String| shorten(&text, 4_000).into_owned();
+    match error {
+        TaskError::InvalidInput(reason) => Failure::new(FailureKind::InvalidInput, text(reason)),
+        TaskError::Denied(denial) => {
+            let message = format!("it needs `{}` for `{}`, which was not granted", denial.capability, denial.target);
+            let what = FailureKind::Denied { capability: denial.capability, target: denial.target };
+            Failure::new(what, text(message))
+        }
+        TaskError::Dependency(fault) => {
+            let message = format!("{}: {}", fault.target, fault.message);
+            Failure::new(FailureKind::Dependency { target: fault.target, retryable: fault.retryable }, text(message))
+        }
+        TaskError::Failed(reason) => Failure::new(FailureKind::Failed, text(reason)),
+        TaskError::Cancelled => Failure::new(FailureKind::Cancelled, "it was asked to stop, and did"),
+    }
+}
+
+fn check_world(found: &Imports) -> Result<(), LoadError> {
+    let runner = found.exports.iter().find(|name| name.starts_with(RUNNER));
+    match runner {
+        Some(name) if name[RUNNER.len()..].starts_with(RUNNER_VERSION) => Ok(()),
+        Some(name) => Err(LoadError::UnknownWorld { found: visible(name).into_owned() }),
+        None => {
+            let all: Vec<_> = found.exports.iter().take(5).map(|name| format!("`{}`", visible(name))).collect();
+            Err(LoadError::NoPlugin(if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }))
+        }
+    }
+}
+
+/// Imports that the linker does not have, each with what to do about it.
+fn missing_imports(linker: &Linker<Guest>, component: &wasmtime::component::Component) -> Vec<String> {
+    let Err(error) = linker.instantiate_pre(component) else {
+        return Vec::new();
+    };
+    let engine = component.engine();
+    let known = |name: &str| {
+        // The linker links a newer or older patch of the same minor version of an interface as well.
+        KNOWN_IMPORTS.iter().any(|known| name.starts_with(known))
+    };
+    let ty = component.component_type();
+    let mut missing: Vec<_> = ty.imports(engine).map(|(name, _)| name.to_owned()).filter(|name| !known(name)).collect();
+    if missing.is_empty() {
+        missing.push(shorten(&visible(&format!("{error:#}")), 600).into_owned());
+    } else {
+        missing = missing.into_iter().map(|name| format!("`{}`{}", visible(&name), hint(&name))).collect();
+    }
+    missing
+}
+
+const KNOWN_IMPORTS: [&str; 12] = [
+    "orch:task/context@0.1",
+    "orch:task/report@0.1",
+    "orch:task/findings@0.1",
+    "orch:task/task-types@0.1",
+    "wasi:io/",
+    "wasi:clocks/",
+    "wasi:random/",
+    "wasi:cli/",
+    "wasi:filesystem/",
+    "wasi:sockets/",
+    "wasi:config/",
+    "wasi:logging/",
+];
+
+fn hint(name: &str) -> &'static str {
+    if name.starts_with("orch:task/artifacts@") {
+        " (ask for it in plugin.yaml: permissions: { artifacts: [{ name: …, reason: … }] })"
+    } else if name.starts_with("wasi:http/") {
+        " (`net` is not supported yet)"
+    } else if name.starts_with("orch:task/") {
+        " (not supported yet)"
+    } else {
+        ""
+    }
+}
+
+fn validator<'a>(
+    schema: &'a (Value, OnceLock<Result<jsonschema::Validator, String>>),
+) -> Result<&'a jsonschema::Validator, Failure> {
+    let compiled = schema.1.get_or_init(|| {
+        jsonschema::options()
+            // A plugin's pattern must not be able to run for ever.
+            .with_pattern_options(jsonschema::PatternOptions::regex())
+            .build(&schema.0)
+            .map_err(|error| error.to_string())
+    });
+    compiled.as_ref().map_err(|reason| {
+        Failure::new(FailureKind::InvalidOutput, format!("the plugin's schema cannot be used: {reason}"))
+    })
+}
+
+fn first_problem(validator: &jsonschema::Validator, value: &Value) -> Option<String> {
+    validator.iter_errors(value).next().map(|error| {
+        let place = error.instance_path().to_string();
+        let place = if place.is_empty() { "the whole value".to_owned() } else { format!("`{place}`") };
+        shorten(&visible(&format!("{place}: {error}")), 600).into_owned()
+    })
+}
+
+fn check_input(schemas: &Schemas, input: &str) -> Result<(), Failure> {
+    let invalid = |reason: String| Failure::new(FailureKind::InvalidInput, format!("the input does not fit the task: {reason}"));
+    let value: Value = serde_json::from_str(input).map_err(|error| invalid(error.to_string()))?;
+    first_problem(validator(&schemas.input)?, &value).map_or(Ok(()), |problem| Err(invalid(problem)))
+}
+
+fn check_output(schemas: &Schemas, text: &str, limits: &Limits) -> Result<Value, Failure> {
+    if text.len() as u64 > limits.output.bytes() {
+        return Err(failure::limit_reached("output", &limits.output.to_string()));
+    }
+    let invalid = |reason: String| Failure::new(FailureKind::InvalidOutput, format!("the output is not what the plugin promises: {reason}"));
+    let value: Value = serde_json::from_str(text).map_err(|error| invalid(format!("it is no JSON: {error}")))?;
+    match first_problem(validator(&schemas.output)?, &value) {
+        None => Ok(value),
+        Some(problem) => Err(invalid(problem)),
+    }
+}
+
+/// For a guest that nobody listens to.
+struct Silent;
+
+impl LiveEvents for Silent {
+    fn log(&self, _: LogLevel, _: String, _: Vec<(String, String)>) {}
+    fn progress(&self, _: u64, _: Option<u64>, _: Option<String>) {}
+    fn findings(&self, _: Vec<orch_core::Finding>) {}
+    fn refused(&self, _: orch_core::Refusal) {}
+    fn stored(&self, _: orch_core::StoredArtifact) {}
+}

@@ -1,0 +1,15 @@
+//! A workflow as it was written, checked in itself: names, types, expressions, the graph. What its plugins take and ask for
+//! is not known yet; that is the plan's business.
+
+mod inputs;
+mod keys;
+mod links;
+mod tasks;
+mod top;
+
+pub use inputs::{Input, InputKind};
+pub use top::{UsedPlugin, Workflow, parse};
+
+pub(crate) use keys::*;
+pub(crate) use tasks::{Gate, OutputsOf, Task, Uses, Work};
+pub use tasks::OnFail;

@@ -1,0 +1,304 @@
+//! The task `generate`: walk, read, merge, write, report.
+
+use crate::cyclonedx::{MEDIA_TYPE, write};
+use crate::digest::sha256;
+use crate::glob::Glob;
+use crate::merge::{Bill, LockFile, merge, without_dev};
+use crate::model::{Ecosystem, LockKind};
+use crate::walk::{Tree, walk};
+use crate::{manifests, read, review};
+use orch_sdk::{Finding, Host, Outcome, TaskError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The mount that is read.
+const MOUNT: &str = "source";
+
+/// The artifact that is written.
+const ARTIFACT: &str = "sbom.cdx.json";
+
+/// More packages than this are no bill that anybody can read, and would not fit into the memory limit.
+const MAX_PACKAGES: usize = 50_000;
+
+/// Findings beyond this are counted and left out; the host's own limit is 50,000.
+const MAX_FINDINGS: usize = 10_000;
+
+/// What `generate` takes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Input {
+    /// The name of what the bill is about. Without it, the name of the tree's own root package, or `source`.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Its version. Without it, the version of the tree's own root package.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Patterns of files and folders to leave out: `*` and `?` in a name, `**` for folders; without `/` at any depth.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// The ecosystems to read; all if left out.
+    #[serde(default)]
+    pub ecosystems: Option<BTreeSet<Ecosystem>>,
+    /// Whether packages that are only for development are listed, with the scope `excluded`.
+    #[serde(default = "yes")]
+    pub include_dev: bool,
+    /// The time to write into the bill, as RFC 3339. Without it there is none, and the same tree gives the same bytes.
+    #[serde(default)]
+    pub timestamp: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for Input {
+    fn default() -> Input {
+        Input { name: None, version: None, exclude: Vec::new(), ecosystems: None, include_dev: true, timestamp: None }
+    }
+}
+
+/// What `generate` returns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Output {
+    /// How many components the bill has, without what it is about.
+    pub components: usize,
+    /// The same for each ecosystem.
+    pub by_ecosystem: BTreeMap<Ecosystem, usize>,
+    /// How many dependencies between components.
+    pub edges: usize,
+    /// Whether some lock file could not be read.
+    pub incomplete: bool,
+    /// The lock files that were read.
+    pub lockfiles: Vec<LockFileSummary>,
+    /// The bill itself.
+    pub artifact: ArtifactSummary,
+}
+
+/// A lock file that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LockFileSummary {
+    /// Relative to the tree.
+    pub path: String,
+    /// Its format.
+    pub kind: LockKind,
+    /// How many packages it gave.
+    pub packages: usize,
+}
+
+/// The bill of materials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ArtifactSummary {
+    /// The artifact's name.
+    pub name: String,
+    /// `sha256:` and the digest of the bill's bytes.
+    pub digest: String,
+    /// Whether the host stored it; `false` if artifacts are not granted.
+    pub written: bool,
+}
+
+/// Makes the bill of materials of the mount `source`.
+///
+/// # Errors
+/// When the input is wrong, the mount is not granted, or the host wants the task to stop. A lock file that cannot be read is a
+/// finding, not an error.
+pub fn generate(input: Input, host: &dyn Host) -> Result<Outcome<Output>, TaskError> {
+    let request = Request::new(input)?;
+    let root = host.mount(MOUNT);
+    if !host.has_capability("fs:source") || !root.is_dir() {
+        return Err(TaskError::Denied { capability: "fs".to_owned(), target: MOUNT.to_owned() });
+    }
+    let tree = walk(&root, &request.exclude, &request.ecosystems, &|| !host.is_cancelled());
+    check_cancelled(host)?;
+    for link in &tree.links {
+        host.info(&format!("`{link}` is a symbolic link and is not read"));
+    }
+    let (files, mut findings) = read_all(&root, tree.clone(), &request, host)?;
+    findings.extend(manifests::missing_locks(&tree, &files, &|path| read::text(&root, path, read::MAX_TOML).ok()));
+    findings.extend(missing_go_sums(&root, &files));
+    findings.extend(manifests::unsupported_locks(&tree));
+    findings.extend(manifests::incomplete_tree(&tree));
+    let incomplete = findings.iter().any(|finding| finding.status == orch_sdk::Status::Error);
+
+    let bill = merge(&files, request.input.name.as_deref(), request.input.version.as_deref());
+    let bytes = write(&bill, request.input.timestamp.as_deref(), incomplete)
+        .map_err(|error| TaskError::Failed(format!("the bill of materials is no JSON: {error}")))?;
+    emit(findings, host)?;
+    let written = store(&bytes, host)?;
+    if files.is_empty() {
+        host.warn("no lock file was found; the bill of materials is empty");
+    }
+    Ok(Outcome::Succeeded(summary(&bill, &files, incomplete, &bytes, written)))
+}
+
+/// The input after all checks.
+struct Request {
+    input: Input,
+    exclude: Vec<Glob>,
+    ecosystems: BTreeSet<Ecosystem>,
+}
+
+impl Request {
+    fn new(input: Input) -> Result<Request, TaskError> {
+        let wrong = |field: &str, reason: String| TaskError::InvalidInput(format!("`{field}`: {reason}"));
+        for (field, value) in [("name", &input.name), ("version", &input.version)] {
+            if value.as_deref().is_some_and(|value| value.trim().is_empty() || value.chars().any(char::is_control)) {
+                return Err(wrong(field, "is empty or has control characters".to_owned()));
+            }
+        }
+        if input.timestamp.as_deref().is_some_and(|time| !crate::timestamp::is_rfc3339(time)) {
+            return Err(wrong("timestamp", "is no RFC 3339 time such as `2026-01-31T12:00:00Z`".to_owned()));
+        }
+        let globs = input.exclude.iter().map(|pattern| Glob::new(pattern));
+        let exclude = globs.collect::<Result<_, _>>().map_err(|reason| wrong("exclude", reason))?;
+        let ecosystems = input.ecosystems.clone().unwrap_or_else(|| Ecosystem::ALL.into());
+        Ok(Request { input, exclude, ecosystems })
+    }
+}
+
+fn read_all(
+    root: &Path,
+    tree: Tree,
+    request: &Request,
+    host: &dyn Host,
+) -> Result<(Vec<LockFile>, Vec<Finding>), TaskError> {
+    let (mut files, mut findings) = (Vec::new(), Vec::new());
+    let total = tree.locks.len() as u64;
+    let mut packages = 0;
+    for (done, (path, kind)) in tree.locks.into_iter().enumerate() {
+        check_cancelled(host)?;
+        host.progress(done as u64, Some(total), &path);
+        let file = read::lock_file(root, &path, kind).and_then(|file| {
+            packages += file.found.packages.len();
+            if packages > MAX_PACKAGES {
+                packages -= file.found.packages.len();
+                return Err(crate::model::ParseError::whole(format!("more than {MAX_PACKAGES} packages in the tree")));
+            }
+            Ok(file)
+        });
+        match file {
+            Ok(file) => files.push(file),
+            Err(error) => findings.push(review::parse_error(&path, &error)),
+        }
+    }
+    let is_allowed = |path: &str| {
+        // A pattern may fit the file itself or any folder above it.
+        let mut prefixes = path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]);
+        !prefixes.any(|prefix| request.exclude.iter().any(|glob| glob.fits(prefix)))
+    };
+    for (path, error) in read::follow_includes(root, &mut files, &is_allowed) {
+        findings.push(review::parse_error(&path, &error));
+    }
+    files.sort_by(|left, right| left.path.cmp(&right.path));
+    for file in &mut files {
+        if !request.input.include_dev {
+            without_dev(&mut file.found);
+        }
+        findings.extend(review::review(file));
+    }
+    Ok((files, findings))
+}
+
+/// `go.mod` is its own lock; what may be missing is the file with its hashes.
+fn missing_go_sums(root: &Path, files: &[LockFile]) -> Vec<Finding> {
+    let lacks = |file: &&LockFile| {
+        let sum = format!("{}go.sum", file.path.strip_suffix("go.mod").unwrap_or_default());
+        let needs = file.found.packages.iter().any(|package| package.origin == crate::model::Origin::Registry);
+        file.kind == LockKind::GoMod && needs && !read::is_plain_file(root, &sum)
+    };
+    let finding = |file: &LockFile| {
+        review::Problem {
+            rule: "lockfile-missing",
+            severity: orch_sdk::Severity::Low,
+            status: orch_sdk::Status::Open,
+            title: format!("`{}` requires modules, but there is no go.sum with their hashes", file.path),
+            path: &file.path,
+            line: None,
+            identity: &["go.sum"],
+            remediation: "Run `go mod tidy` and commit `go.sum`.",
+        }
+        .finding()
+    };
+    files.iter().filter(lacks).map(finding).collect()
+}
+
+fn emit(mut findings: Vec<Finding>, host: &dyn Host) -> Result<(), TaskError> {
+    const AT_ONCE: usize = 500;
+    let place = |finding: &Finding| finding.location.as_ref().map(|it| (it.path.clone(), it.line));
+    findings
+        .sort_by(|left, right| (place(left), &left.rule, &left.title).cmp(&(place(right), &right.rule, &right.title)));
+    // A package named twice in a file is one problem.
+    let mut seen = BTreeSet::new();
+    findings.retain(|finding| seen.insert(finding.fingerprint.clone()));
+    if findings.len() > MAX_FINDINGS {
+        host.warn(&format!("{} findings; only the first {MAX_FINDINGS} are reported", findings.len()));
+        findings.truncate(MAX_FINDINGS);
+    }
+    findings.chunks(AT_ONCE).try_for_each(|some| host.emit(some))
+}
+
+/// Stores the bill; `false` if artifacts are not granted, which is no reason to fail.
+fn store(bytes: &[u8], host: &dyn Host) -> Result<bool, TaskError> {
+    let refused = || {
+        host.warn(&format!(
+            "`artifacts` is not granted, so `{ARTIFACT}` is not stored and only its digest is returned; grant it with \
+             `permissions: {{ artifacts: [{{ name: {ARTIFACT} }}] }}`"
+        ));
+        Ok(false)
+    };
+    if !host.has_capability("artifacts") || !host.has_capability(&format!("artifacts:{ARTIFACT}")) {
+        return refused();
+    }
+    match host.write_artifact(ARTIFACT, MEDIA_TYPE, &mut &bytes[..]) {
+        Ok(_) => Ok(true),
+        Err(TaskError::Denied { .. }) => refused(),
+        Err(error) => Err(error),
+    }
+}
+
+fn summary(bill: &Bill, files: &[LockFile], incomplete: bool, bytes: &[u8], written: bool) -> Output {
+    let mut by_ecosystem = BTreeMap::new();
+    for ecosystem in bill.components.iter().filter_map(|component| component.ecosystem) {
+        *by_ecosystem.entry(ecosystem).or_insert(0) += 1;
+    }
+    let lockfile = |file: &LockFile| LockFileSummary {
+        path: file.path.clone(),
+        kind: file.kind,
+        packages: file.found.packages.len(),
+    };
+    Output {
+        components: bill.components.len(),
+        by_ecosystem,
+        edges: bill.edges.values().map(BTreeSet::len).sum(),
+        incomplete,
+        lockfiles: files.iter().map(lockfile).collect(),
+        artifact: ArtifactSummary { name: ARTIFACT.to_owned(), digest: format!("sha256:{}", sha256(bytes)), written },
+    }
+}
+
+fn check_cancelled(host: &dyn Host) -> Result<(), TaskError> {
+    if host.is_cancelled() { Err(TaskError::Cancelled) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use orch_sdk::{DESCRIBE_TASK, TestHost, dispatch};
+
+    #[test]
+    fn the_exported_task_speaks_json() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("requirements.txt"), "kit==1\n").unwrap();
+        let host = TestHost::new().with_mount(MOUNT, folder.path());
+        let call = |task: &str, input: &str| dispatch(&crate::tasks(), task, input, &host).map(Outcome::succeeded);
+        let output = call("generate", r#"{ "include-dev": false, "ecosystems": ["pypi"] }"#).unwrap().unwrap();
+        let output: serde_json::Value = serde_json::from_str(&output).unwrap();
+        assert_eq!(output["by_ecosystem"], serde_json::json!({ "pypi": 1 }));
+        assert_eq!(output["lockfiles"][0]["kind"], "requirements");
+        assert!(matches!(call("generate", r#"{ "include_dev": false }"#), Err(TaskError::InvalidInput(_))));
+        let described: serde_json::Value = serde_json::from_str(&call(DESCRIBE_TASK, "{}").unwrap().unwrap()).unwrap();
+        let input = &described["generate"]["input"]["properties"];
+        assert!(input["include-dev"]["default"] == true && input["timestamp"].is_object(), "{input}");
+    }
+}

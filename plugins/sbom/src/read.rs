@@ -1,0 +1,202 @@
+//! Reads files of the tree, within bounds, and hands them to their parser.
+
+use crate::merge::LockFile;
+use crate::model::{Include, LockKind, Packages, ParseError};
+use crate::parse::{cargo_lock, dpkg, go_mod, package_lock, poetry_lock, requirements, uv_lock};
+use crate::walk::join;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::Path;
+
+/// The largest file that is read. Known lock files stay below 6 MiB; a parsed one takes several times its size in memory.
+pub const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// TOML is kept in memory with a position for each value, so its bound is lower.
+pub const MAX_TOML: u64 = 6 * 1024 * 1024;
+
+/// Requirements files that include each other in a circle are no problem, but a chain must end.
+const MAX_INCLUDES: usize = 1_000;
+
+/// Reads a file as text.
+///
+/// # Errors
+/// When it is too large, no UTF-8, or cannot be opened.
+pub fn text(root: &Path, path: &str, limit: u64) -> Result<String, ParseError> {
+    let unreadable = |error: std::io::Error| ParseError::whole(format!("cannot be opened ({})", error.kind()));
+    let file = std::fs::File::open(join(root, path)).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > limit {
+        return Err(ParseError::whole(format!("larger than {} MiB", limit / 1024 / 1024)));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        ParseError::at(u32::try_from(line).unwrap_or(u32::MAX), "not UTF-8")
+    })
+}
+
+/// Reads one lock file with whatever belongs to it, except for what it includes.
+///
+/// # Errors
+/// What reading and parsing say.
+pub fn lock_file(root: &Path, path: &str, kind: LockKind) -> Result<LockFile, ParseError> {
+    let limit = match kind {
+        LockKind::CargoLock | LockKind::PoetryLock | LockKind::UvLock => MAX_TOML,
+        _ => MAX_FILE,
+    };
+    let found = match kind {
+        LockKind::CargoLock => cargo_lock::parse(&text(root, path, limit)?, path)?,
+        LockKind::PackageLock => package_lock::parse(&text(root, path, limit)?, path)?,
+        LockKind::PoetryLock => poetry_lock::parse(&text(root, path, limit)?, path)?,
+        LockKind::UvLock => uv_lock::parse(&text(root, path, limit)?, path)?,
+        LockKind::Requirements => requirements::parse(&text(root, path, limit)?, path)?,
+        LockKind::GoMod => go_module(root, path, limit)?,
+        LockKind::DpkgStatus => dpkg_database(root, path, limit)?,
+    };
+    Ok(LockFile { path: path.to_owned(), kind, found })
+}
+
+fn go_module(root: &Path, path: &str, limit: u64) -> Result<Packages, ParseError> {
+    let mut found = go_mod::parse(&text(root, path, limit)?, path)?;
+    let sum_path = format!("{}go.sum", path.strip_suffix("go.mod").unwrap_or_default());
+    let sums = if is_plain_file(root, &sum_path) {
+        text(root, &sum_path, limit).and_then(|text| go_mod::parse_sum(&text))
+    } else {
+        // Said once for the file, as a missing lock, and not for each module.
+        return Ok(found);
+    };
+    match sums {
+        Ok(sums) => go_mod::add_sums(&mut found, &sums),
+        Err(error) => found.problems.push(ParseError::whole(format!("the `go.sum` beside it: {error}"))),
+    }
+    Ok(found)
+}
+
+/// A status file, or the folder of an image without a package manager, where each package has a file of its own.
+fn dpkg_database(root: &Path, path: &str, limit: u64) -> Result<Packages, ParseError> {
+    let is_folder = path.ends_with("/status.d");
+    let mut found = if is_folder {
+        let mut whole = String::new();
+        for name in files_in(root, path)? {
+            whole.push_str(&text(root, &format!("{path}/{name}"), limit)?);
+            whole.push_str("\n\n");
+            if whole.len() as u64 > limit {
+                return Err(ParseError::whole(format!("larger than {} MiB together", limit / 1024 / 1024)));
+            }
+        }
+        let mut found = dpkg::parse(&whole, path)?;
+        // Lines of the files put together are lines of no file.
+        found.packages.iter_mut().for_each(|package| package.line = None);
+        found
+    } else {
+        dpkg::parse(&text(root, path, limit)?, path)?
+    };
+    let system = path.find("var/lib/dpkg/").map_or("", |at| &path[..at]);
+    let release = ["etc/os-release", "usr/lib/os-release"].iter().map(|place| format!("{system}{place}"));
+    let release =
+        release.filter(|place| is_plain_file(root, place)).find_map(|place| text(root, &place, 64 * 1024).ok());
+    let distribution = release.map(|text| dpkg::parse_os_release(&text)).unwrap_or_default();
+    dpkg::set_distribution(&mut found, &distribution);
+    Ok(found)
+}
+
+fn files_in(root: &Path, path: &str) -> Result<BTreeSet<String>, ParseError> {
+    let entries = std::fs::read_dir(join(root, path))
+        .map_err(|error| ParseError::whole(format!("cannot be opened ({})", error.kind())))?;
+    let plain = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let names = plain.filter_map(|entry| entry.file_name().into_string().ok());
+    Ok(names.filter(|name| !name.ends_with(".md5sums")).collect())
+}
+
+/// Whether a path leads to a file without any symbolic link on the way.
+pub fn is_plain_file(root: &Path, path: &str) -> bool {
+    let mut place = root.to_path_buf();
+    for part in path.split('/') {
+        place.push(part);
+        if std::fs::symlink_metadata(&place).map_or(true, |data| data.is_symlink()) {
+            return false;
+        }
+    }
+    place.is_file()
+}
+
+/// Reads the files that requirements files include, and applies constraints. `files` has the ones found by name already.
+/// `is_allowed` says whether a file may be read at all. Answers with the includes that could not be followed.
+pub fn follow_includes(
+    root: &Path,
+    files: &mut Vec<LockFile>,
+    is_allowed: &dyn Fn(&str) -> bool,
+) -> Vec<(String, ParseError)> {
+    let mut problems = Vec::new();
+    let mut known: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
+    let mut pins: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    let mut next = 0;
+    let mut followed = 0;
+    while next < files.len() {
+        let (path, includes) = (files[next].path.clone(), files[next].found.includes.clone());
+        next += 1;
+        for Include { path: target, constraint, line } in includes {
+            if known.contains(&target) && !constraint || pins.contains_key(&target) && constraint {
+                continue;
+            }
+            followed += 1;
+            let refused = if followed > MAX_INCLUDES {
+                Some("too many included files".to_owned())
+            } else if !is_allowed(&target) {
+                continue;
+            } else {
+                (!is_plain_file(root, &target)).then(|| format!("includes `{target}`, which is no file in the tree"))
+            };
+            let read = match refused {
+                Some(reason) => Err((path.clone(), ParseError::at(line, reason))),
+                None => lock_file(root, &target, LockKind::Requirements).map_err(|error| (target.clone(), error)),
+            };
+            match read {
+                Ok(file) if constraint => {
+                    let versions =
+                        file.found.packages.iter().filter_map(|it| Some((it.name.clone(), it.version.clone()?)));
+                    pins.insert(target, versions.collect());
+                }
+                Ok(file) => {
+                    known.insert(target);
+                    files.push(file);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+    apply(files, &pins);
+    problems
+}
+
+/// A constraint counts for the file that names it and for all that this file includes.
+fn apply(files: &mut [LockFile], pins: &BTreeMap<String, BTreeMap<String, String>>) {
+    if pins.is_empty() {
+        return;
+    }
+    let includes: BTreeMap<String, Vec<Include>> =
+        files.iter().map(|file| (file.path.clone(), file.found.includes.clone())).collect();
+    for start in includes.keys() {
+        let (mut open, mut reached) = (vec![start.as_str()], BTreeSet::new());
+        let mut limits: BTreeMap<String, String> = BTreeMap::new();
+        while let Some(path) = open.pop() {
+            if !reached.insert(path) {
+                continue;
+            }
+            for include in includes.get(path).into_iter().flatten() {
+                if !include.constraint {
+                    open.push(&include.path);
+                } else if let Some(pins) = pins.get(&include.path) {
+                    limits.extend(pins.clone());
+                }
+            }
+        }
+        if limits.is_empty() {
+            continue;
+        }
+        for file in files.iter_mut().filter(|file| reached.contains(file.path.as_str())) {
+            requirements::apply_constraints(&mut file.found, &limits);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! One binary for all tests of the whole task: they share their fixtures and link once.
+
+mod common;
+mod generate;
+mod hostile;
+mod schema;
