@@ -1,0 +1,20 @@
+//! What the whole-system tests share: a sandbox with everything it needs around it, guests that mean harm, and measurements.
+//!
+//! `clippy.toml` forbids the environment outside of the command line; test processes talk to their own children by it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+#![expect(clippy::disallowed_methods, reason = "see above")]
+
+pub mod bombs;
+mod call;
+mod component;
+mod isolated;
+mod recorder;
+mod sandbox;
+mod snapshot;
+
+pub use call::{Call, Ended};
+pub use component::{Guest, HOSTILE_TASKS, guest_returning, hostile, wat_guest, wat_guest_in};
+pub use isolated::{alone, marker, open_files, peak_memory, process_cpu, program, rerun_all};
+pub use recorder::{Recorder, Seen};
+pub use sandbox::{CountingCompiler, Running, Sandbox, compiler};
+pub use snapshot::Snapshot;

@@ -1,1 +1,25 @@
-fn main() {}
+//! `orch-wasm`: the binary, and the only place where the parts are wired together.
+
+mod args;
+mod clock;
+mod commands;
+mod failure;
+mod places;
+mod prepare;
+mod terminal;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The hidden verb of the compiling child comes before everything else: it must not read any configuration.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == prepare::COMPILE_VERB) {
+        return ExitCode::from(orch_host::compile_in_this_process(orch_host::CompileLimits::default()));
+    }
+    terminal::die_quietly_on_broken_pipe();
+    let arguments = args::Arguments::parse();
+    match commands::run(arguments) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => failure::report(&error),
+    }
+}

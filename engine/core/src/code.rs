@@ -91,6 +91,8 @@ codes! {
     ConfusingName = 217,
     /// The policy bans the component.
     Banned = 218,
+    /// The registry folder cannot be read or written.
+    RegistryUnusable = 219,
 
     // 03xx: permissions
     /// One of the three parties says no.

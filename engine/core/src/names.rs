@@ -201,6 +201,13 @@ impl TryFrom<&str> for PluginName {
     }
 }
 
+impl std::str::FromStr for PluginName {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        PluginName::try_from(text)
+    }
+}
+
 impl TryFrom<String> for PluginName {
     type Error = InvalidName;
     fn try_from(text: String) -> Result<Self, InvalidName> {

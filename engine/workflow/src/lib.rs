@@ -13,6 +13,7 @@ mod read;
 mod reference;
 mod schema;
 mod scope;
+mod syntax;
 mod waivers;
 mod workflow;
 mod yaml;
@@ -20,7 +21,9 @@ mod yaml;
 pub use expr::{Expr, ExprError, Template};
 pub use findings::{Counts, FindingsTable};
 pub use manifest::{ManifestSource, TaskSource, parse_manifest};
-pub use plan::{BaselineRef, Plan, PlanRequest, PlannedCheck, PlannedGate, PlannedKind, PlannedPlugin, PlannedTask, Resolved, plan};
+pub use plan::{
+    BaselineRef, Plan, PlanRequest, PlannedCheck, PlannedGate, PlannedKind, PlannedPlugin, PlannedTask, Resolved, plan,
+};
 pub use policy::parse_policy;
 pub use reference::PluginReference;
 pub use schema::{json_schema, manifest_json_schema, policy_json_schema, waivers_json_schema};

@@ -212,7 +212,11 @@ impl<'s> Reader<'s> {
     }
 
     /// A name in a value.
-    pub(crate) fn name<T: for<'a> TryFrom<&'a str, Error = InvalidName>>(&mut self, node: &Node, what: &str) -> Option<T> {
+    pub(crate) fn name<T: for<'a> TryFrom<&'a str, Error = InvalidName>>(
+        &mut self,
+        node: &Node,
+        what: &str,
+    ) -> Option<T> {
         let text = self.text(node, what)?;
         self.checked_name(&text, &node.span)
     }
@@ -280,7 +284,9 @@ pub(crate) fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str>) -
     if word.len() > LONGEST {
         return None;
     }
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    let length = word.chars().count();
+    // Of a very short word something has to be left, or every other one would be near.
+    let allowed = (length / 3).clamp(1, 3).min(length.saturating_sub(1));
     known
         .take(MOST)
         .map(|candidate| (strsim::osa_distance(word, candidate), candidate))

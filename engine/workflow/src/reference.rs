@@ -89,7 +89,10 @@ impl PluginReference {
             Ok(requirement) => Ok(PluginReference::Registry { name, task: task_name, requirement }),
             Err(error) => {
                 let requirement = shorten(&visible(requirement), 40).into_owned();
-                wrong(format!("`{requirement}` is no version requirement: {error}"), "write `^1.2`, `~1.2.3` or `=1.2.3`")
+                wrong(
+                    format!("`{requirement}` is no version requirement: {error}"),
+                    "write `^1.2`, `~1.2.3` or `=1.2.3`",
+                )
             }
         }
     }
@@ -99,7 +102,9 @@ impl fmt::Display for PluginReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PluginReference::Registry { name, task: None, requirement } => write!(f, "{name}@{requirement}"),
-            PluginReference::Registry { name, task: Some(task), requirement } => write!(f, "{name}/{task}@{requirement}"),
+            PluginReference::Registry { name, task: Some(task), requirement } => {
+                write!(f, "{name}/{task}@{requirement}")
+            }
             PluginReference::File { path, task: None } => write!(f, "{path}"),
             PluginReference::File { path, task: Some(task) } => write!(f, "{path}#{task}"),
         }

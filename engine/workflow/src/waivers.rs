@@ -130,7 +130,12 @@ fn waiver(reader: &mut Reader<'_>, node: &Node) -> Option<Waiver> {
                 && (path.is_empty() || path.contains(['*', '?']))
             {
                 let message = format!("`{}` is no path prefix", shown(path));
-                reader.error_help(Code::InvalidWaiver, &node.span, message, "patterns are not supported; name a file or a folder");
+                reader.error_help(
+                    Code::InvalidWaiver,
+                    &node.span,
+                    message,
+                    "patterns are not supported; name a file or a folder",
+                );
             }
             Some(Covers::Rule { rule, path })
         }
@@ -194,7 +199,17 @@ mod tests {
         for text in ["2026-01-31", "2024-02-29", "2000-02-29", "9999-12-31"] {
             assert!(is_date(text), "{text}");
         }
-        for text in ["2025-02-29", "1900-02-29", "2026-13-01", "2026-00-01", "2026-01-00", "2026-1-1", "+026-01-01", "20260101", "é026-01-1"] {
+        for text in [
+            "2025-02-29",
+            "1900-02-29",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-01-00",
+            "2026-1-1",
+            "+026-01-01",
+            "20260101",
+            "é026-01-1",
+        ] {
             assert!(!is_date(text), "{text}");
         }
     }

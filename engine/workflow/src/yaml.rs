@@ -94,8 +94,18 @@ fn allowed(c: char) -> bool {
 type Fatal = Box<Diagnostic>;
 
 enum Frame {
-    Seq { start: usize, anchor: usize, items: Vec<Node> },
-    Map { start: usize, anchor: usize, entries: Vec<(Key, Node)>, seen: HashMap<String, usize>, key: Option<(Key, bool)> },
+    Seq {
+        start: usize,
+        anchor: usize,
+        items: Vec<Node>,
+    },
+    Map {
+        start: usize,
+        anchor: usize,
+        entries: Vec<(Key, Node)>,
+        seen: HashMap<String, usize>,
+        key: Option<(Key, bool)>,
+    },
 }
 
 /// A finished node that an alias may copy, and what a copy costs.
@@ -219,7 +229,11 @@ impl<'s> Tree<'s> {
     fn count(&mut self, span: &Span) -> Result<(), Fatal> {
         self.nodes += 1;
         if self.nodes > MOST_NODES {
-            return Err(self.fatal(Code::TooLarge, span.clone(), format!("the file has more than {MOST_NODES} values")));
+            return Err(self.fatal(
+                Code::TooLarge,
+                span.clone(),
+                format!("the file has more than {MOST_NODES} values"),
+            ));
         }
         Ok(())
     }
@@ -340,11 +354,12 @@ impl<'s> Tree<'s> {
         match self.frames.last_mut() {
             None => self.root = Some(node),
             Some(Frame::Seq { items, .. }) => items.push(node),
-            Some(Frame::Map { entries, key, .. }) => match key.take() {
-                Some((key, false)) => entries.push((key, node)),
+            Some(Frame::Map { entries, key, .. }) => {
                 // The second value of a duplicate key is dropped: the file is refused anyway.
-                Some((_, true)) | None => {}
-            },
+                if let Some((key, false)) = key.take() {
+                    entries.push((key, node));
+                }
+            }
         }
         Ok(())
     }
@@ -359,11 +374,13 @@ impl<'s> Tree<'s> {
         }
         let unsigned = text.strip_prefix(['-', '+']).unwrap_or(&text);
         if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text.as_str(), ".nan" | ".NaN" | ".NAN") {
-            let problem = self.fatal(Code::WrongType, span.clone(), format!("`{}` is not a number that JSON has", shown()));
+            let problem =
+                self.fatal(Code::WrongType, span.clone(), format!("`{}` is not a number that JSON has", shown()));
             return Err(Box::new(problem.help("put it in quotes if text is meant")));
         }
         let out_of_range = || {
-            let problem = self.fatal(Code::WrongType, span.clone(), format!("the number `{}` is out of range", shown()));
+            let problem =
+                self.fatal(Code::WrongType, span.clone(), format!("the number `{}` is out of range", shown()));
             Err(Box::new(problem.help("integers have 64 bits; put it in quotes if text is meant")))
         };
         let digits = |text: &str, radix: u32| !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
@@ -418,9 +435,7 @@ fn weigh(node: &Node) -> (usize, usize) {
     match &node.kind {
         Kind::Text(text) => (1, text.len()),
         Kind::Seq(items) => items.iter().map(weigh).fold((1, 0), sum),
-        Kind::Map(entries) => {
-            entries.iter().map(|(key, node)| sum((1, key.text.len()), weigh(node))).fold((1, 0), sum)
-        }
+        Kind::Map(entries) => entries.iter().map(|(key, node)| sum((1, key.text.len()), weigh(node))).fold((1, 0), sum),
         _ => (1, 0),
     }
 }

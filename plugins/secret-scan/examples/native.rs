@@ -15,7 +15,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let seconds = start.elapsed().as_secs_f64();
         for finding in host.findings().iter().take(50) {
             let location = finding.location.as_ref().ok_or("a finding without a place")?;
-            println!("{}:{} {} {}", location.path, location.line.unwrap_or(0), finding.rule, finding.detail.as_deref().unwrap_or(""));
+            println!(
+                "{}:{} {} {}",
+                location.path,
+                location.line.unwrap_or(0),
+                finding.rule,
+                finding.detail.as_deref().unwrap_or("")
+            );
         }
         for (level, message) in host.logs() {
             if level >= Level::Warn {

@@ -18,7 +18,8 @@ impl Baseline {
     /// # Errors
     /// What it is instead.
     pub fn parse(text: &str) -> Result<Baseline, String> {
-        let value: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| error.to_string())?;
+        let value: Value =
+            serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| error.to_string())?;
         let items = match &value {
             Value::Array(items) => items,
             Value::Object(object) => {

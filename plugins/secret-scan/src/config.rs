@@ -122,8 +122,21 @@ fn read_rule(index: usize, mut section: Section, warnings: &mut Vec<String>) -> 
     section.place = format!("rule `{id}`");
     section.warn_unknown(
         &[
-            "id", "description", "regex", "secretGroup", "entropy", "keywords", "path", "tags", "severity", "remediation",
-            "reference", "mixed", "skipReport", "allowlist", "allowlists",
+            "id",
+            "description",
+            "regex",
+            "secretGroup",
+            "entropy",
+            "keywords",
+            "path",
+            "tags",
+            "severity",
+            "remediation",
+            "reference",
+            "mixed",
+            "skipReport",
+            "allowlist",
+            "allowlists",
         ],
         warnings,
     );
@@ -187,7 +200,17 @@ fn read_allowlists(parent: &Section, warnings: &mut Vec<String>) -> Result<Vec<A
     for (index, mut section) in sections.into_iter().enumerate() {
         section.place = format!("{} allowlist {}", parent.place, index + 1).trim_start().to_owned();
         section.warn_unknown(
-            &["description", "paths", "regexes", "regexTarget", "stopwords", "condition", "targetRules", "commits", "id"],
+            &[
+                "description",
+                "paths",
+                "regexes",
+                "regexTarget",
+                "stopwords",
+                "condition",
+                "targetRules",
+                "commits",
+                "id",
+            ],
             warnings,
         );
         lists.push(read_allowlist(&section, warnings)?);
@@ -321,7 +344,9 @@ impl<'a> Section<'a> {
             Some(Value::Table(table)) => Ok(vec![section(table)]),
             Some(Value::Array(items)) => items
                 .iter()
-                .map(|item| item.as_table().map(section).ok_or_else(|| self.wrong_type(key, "an array of tables", item)))
+                .map(|item| {
+                    item.as_table().map(section).ok_or_else(|| self.wrong_type(key, "an array of tables", item))
+                })
                 .collect(),
             Some(other) => Err(self.wrong_type(key, "a table", other)),
         }

@@ -114,7 +114,8 @@ impl Detector {
             }
         }
         // A DFA costs some hundred kilobytes and a few milliseconds, and reads a byte in one step whatever the keywords are.
-        let build = || AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(&words);
+        let build =
+            || AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(&words);
         let keywords = if words.is_empty() { None } else { Some(build().map_err(|error| error.to_string())?) };
         let hits = vec![Hits::default(); set.rules.len()];
         Ok(Detector { keywords, wanting, always, search, hits, touched: Vec::new(), set })
@@ -141,7 +142,14 @@ impl Detector {
                 } else {
                     let (line, column, end_line, match_line, occurrence) = (0, 0, 0, 0, 0);
                     finds.found.push(Found {
-                        rule: number, secret: 0..0, line, column, end_line, match_line, entropy: 0.0, occurrence,
+                        rule: number,
+                        secret: 0..0,
+                        line,
+                        column,
+                        end_line,
+                        match_line,
+                        entropy: 0.0,
+                        occurrence,
                     });
                 }
             }
@@ -326,7 +334,8 @@ fn report(candidates: &[Candidate], content: &[u8]) -> FileFinds {
         }
         let Range { start, end } = candidate.secret;
         let line = counter.line_of(start);
-        let newlines = |span: Range<usize>| u32::try_from(memchr_iter(b'\n', &content[span]).count()).unwrap_or(u32::MAX);
+        let newlines =
+            |span: Range<usize>| u32::try_from(memchr_iter(b'\n', &content[span]).count()).unwrap_or(u32::MAX);
         let line_start = memrchr(b'\n', &content[..start]).map_or(0, |newline| newline + 1);
         // Bytes that continue a character in UTF-8 do not count.
         let characters = content[line_start..start].iter().filter(|byte| **byte & 0xC0 != 0x80).count();

@@ -60,7 +60,11 @@ impl std::str::FromStr for ByteSize {
             "kB" | "KB" => 1_000,
             "MB" => 1_000_000,
             "GB" => 1_000_000_000,
-            unit => return Err(format!("unknown unit `{unit}` in the size `{text}` (known: B, KiB, MiB, GiB, kB, MB, GB)")),
+            unit => {
+                return Err(format!(
+                    "unknown unit `{unit}` in the size `{text}` (known: B, KiB, MiB, GiB, kB, MB, GB)"
+                ));
+            }
         };
         let number: u64 = text[..digits].parse().map_err(|_error| format!("`{text}` is no size such as `8MiB`"))?;
         number.checked_mul(factor).map(ByteSize).ok_or_else(|| format!("the size `{text}` is too large"))

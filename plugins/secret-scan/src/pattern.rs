@@ -35,14 +35,16 @@ impl Pattern {
     /// The parser's reason, on one line.
     pub fn parse(&self) -> Result<Hir, String> {
         let text = translate(&self.source)?;
-        let parse = |unicode| ParserBuilder::new().unicode(unicode).utf8(false).build().parse(&text);
+        let parse = |unicode| {
+            let parsed = ParserBuilder::new().unicode(unicode).utf8(false).build().parse(&text);
+            parsed.map_err(|error| match error {
+                regex_syntax::Error::Parse(error) => error.kind().to_string(),
+                regex_syntax::Error::Translate(error) => error.kind().to_string(),
+                error => error.to_string(),
+            })
+        };
         // Bytes first: that is faster, and fails exactly when the expression needs characters outside ASCII.
-        let parsed = if text.is_ascii() { parse(false).or_else(|_error| parse(true)) } else { parse(true) };
-        parsed.map_err(|error| match error {
-            regex_syntax::Error::Parse(error) => error.kind().to_string(),
-            regex_syntax::Error::Translate(error) => error.kind().to_string(),
-            error => error.to_string(),
-        })
+        if text.is_ascii() { parse(false).or_else(|_error| parse(true)) } else { parse(true) }
     }
 
     /// The compiled expression.
@@ -179,7 +181,11 @@ fn class(chars: &[char], at: usize, out: &mut String) -> Result<usize, String> {
             }
             Some('\\') => at = escape(chars, at, out, Place::InClass)?,
             // A hyphen between two characters makes a range; at an edge, or beside another hyphen, it is itself.
-            Some('-') if at > first && chars.get(at + 1).is_some_and(|c| *c != ']') && !range_just_ended(chars, first, at) => {
+            Some('-')
+                if at > first
+                    && chars.get(at + 1).is_some_and(|c| *c != ']')
+                    && !range_just_ended(chars, first, at) =>
+            {
                 out.push('-');
                 at += 1;
                 if chars.get(at) == Some(&'-') {

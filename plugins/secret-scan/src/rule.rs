@@ -159,8 +159,8 @@ impl Allowlist {
 
     /// Whether it lets a whole file pass unread: a list for all rules of which a fitting path is enough.
     pub fn allows_file(&self, path: &str) -> bool {
-        let path_is_enough = self.condition == Condition::Or
-            || (self.regexes.is_empty() && self.stopwords.is_empty() && !self.commits);
+        let path_is_enough =
+            self.condition == Condition::Or || (self.regexes.is_empty() && self.stopwords.is_empty() && !self.commits);
         self.target_rules.is_empty() && path_is_enough && self.paths.iter().any(|own| own.is_match(path.as_bytes()))
     }
 }

@@ -26,10 +26,10 @@ const DEFAULT_CONFIG: &str = ".gitleaks.toml";
 
 /// Endings of files that are not text. A key store is binary too, but rules on paths see it before this list does.
 const BINARY_ENDINGS: &[&str] = &[
-    "7z", "a", "avi", "avif", "bin", "bmp", "bz2", "class", "dll", "dylib", "eot", "exe", "flac", "gif", "gz", "icns", "ico",
-    "jar", "jpeg", "jpg", "jks", "lz4", "mkv", "mov", "mp3", "mp4", "o", "ogg", "otf", "p12", "pdf", "pfx", "png", "pyc",
-    "rar", "rlib", "so", "tar", "tgz", "tif", "tiff", "ttf", "war", "wasm", "wav", "webm", "webp", "woff", "woff2", "xz",
-    "zip", "zst",
+    "7z", "a", "avi", "avif", "bin", "bmp", "bz2", "class", "dll", "dylib", "eot", "exe", "flac", "gif", "gz", "icns",
+    "ico", "jar", "jpeg", "jpg", "jks", "lz4", "mkv", "mov", "mp3", "mp4", "o", "ogg", "otf", "p12", "pdf", "pfx",
+    "png", "pyc", "rar", "rlib", "so", "tar", "tgz", "tif", "tiff", "ttf", "war", "wasm", "wav", "webm", "webp",
+    "woff", "woff2", "xz", "zip", "zst",
 ];
 
 /// Scans the mount `source` for credentials.

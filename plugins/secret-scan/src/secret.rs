@@ -23,7 +23,8 @@ pub fn is_mixed(secret: &[u8]) -> bool {
 /// The start of the secret and its length: at most four characters, and never more than a quarter.
 pub fn mask(secret: &[u8]) -> String {
     let shown = (secret.len() / 4).min(4);
-    let start: String = secret[..shown].iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '?' }).collect();
+    let start: String =
+        secret[..shown].iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '?' }).collect();
     format!("{start}… ({} bytes)", secret.len())
 }
 

@@ -40,7 +40,8 @@ fn glob_set(name: &str, globs: &[String]) -> Result<GlobSet, String> {
     let mut set = GlobSetBuilder::new();
     for text in globs {
         let anchored = text.trim_start_matches("./").trim_start_matches('/').trim_end_matches('/');
-        let glob = if text.trim_end_matches('/').contains('/') { anchored.to_owned() } else { format!("**/{anchored}") };
+        let glob =
+            if text.trim_end_matches('/').contains('/') { anchored.to_owned() } else { format!("**/{anchored}") };
         let glob = GlobBuilder::new(&glob).literal_separator(true).build();
         set.add(glob.map_err(|error| format!("`{name}`: `{text}`: {}", error.kind()))?);
     }

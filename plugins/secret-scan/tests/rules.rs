@@ -2,8 +2,8 @@
 
 mod support;
 
-use orch_plugin_secret_scan::ruleset::RuleSet;
 use orch_plugin_secret_scan::Input;
+use orch_plugin_secret_scan::ruleset::RuleSet;
 use std::collections::BTreeSet;
 use support::{Samples, Tree, expand, place, samples};
 
@@ -71,7 +71,12 @@ fn no_output_holds_a_secret() {
             let text = expand(template, &seed(&rule, "true", index));
             let tree = Tree::new(&[(&file_name(&rule, &text), &text)]);
             let (output, findings, host) = tree.scan(Input::default());
-            let said = format!("{} {findings:?} {:?} {:?}", serde_json::to_string(&output).unwrap(), host.logs(), host.progress_told());
+            let said = format!(
+                "{} {findings:?} {:?} {:?}",
+                serde_json::to_string(&output).unwrap(),
+                host.logs(),
+                host.progress_told()
+            );
             // Any eight generated characters in a row would be too much; what is fixed in a template is no secret.
             for chunk in generated(template, &seed(&rule, "true", index)) {
                 for part in chunk.as_bytes().windows(8).step_by(3) {
@@ -113,7 +118,8 @@ fn built_in_expressions_are_well_formed_and_searched_near_their_keywords() {
         if rule.is_searched_everywhere() {
             whole_file.push(rule.id.as_str());
         }
-        for pattern in rule.allowlists.iter().flat_map(|list| list.regexes.iter().chain(&list.paths)).chain(&rule.path) {
+        for pattern in rule.allowlists.iter().flat_map(|list| list.regexes.iter().chain(&list.paths)).chain(&rule.path)
+        {
             pattern.regex().unwrap_or_else(|reason| panic!("{}: {reason}", rule.id));
         }
         assert!(!rule.remediation.is_empty() && !rule.description.is_empty(), "{}", rule.id);

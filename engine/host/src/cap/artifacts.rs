@@ -6,7 +6,8 @@ use orch_core::{ArtifactName, BlobWriter, RefusedBy, StoredArtifact, shorten, vi
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 /// An artifact that is being written. Dropped before its end it leaves nothing behind.
-pub(crate) struct OpenArtifact {
+#[expect(unreachable_pub, reason = "the generated bindings re-export it, and a re-export needs the whole of `pub`")]
+pub struct OpenArtifact {
     name: ArtifactName,
     media_type: String,
     bytes: u64,

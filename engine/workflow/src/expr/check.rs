@@ -212,7 +212,10 @@ impl<'c> Check<'c, '_> {
                 self.walk(operand);
             }
             Node::Not(operand) | Node::Negate(operand) => self.walk(operand),
-            Node::Index(left, right) | Node::And(left, right) | Node::Or(left, right) | Node::Binary(_, left, right) => {
+            Node::Index(left, right)
+            | Node::And(left, right)
+            | Node::Or(left, right)
+            | Node::Binary(_, left, right) => {
                 self.walk(left);
                 self.walk(right);
             }
@@ -358,7 +361,9 @@ impl<'c> Check<'c, '_> {
         let Some(function) = functions::find(name) else {
             let names: Vec<_> = functions::FUNCTIONS.iter().map(|function| function.name).collect();
             let help = match name {
-                "matches" => "regular expressions are not supported; use `contains`, `startsWith` or `endsWith`".to_owned(),
+                "matches" => {
+                    "regular expressions are not supported; use `contains`, `startsWith` or `endsWith`".to_owned()
+                }
                 _ => known(name, &names),
             };
             self.flaw(Code::InvalidExpression, at, format!("there is no function `{}`", shown(name)), help);
@@ -376,7 +381,12 @@ impl<'c> Check<'c, '_> {
                 Style::Method => format!("value.{name}({holes})"),
                 Style::Global | Style::Either => format!("{name}({holes})"),
             };
-            self.flaw(Code::InvalidExpression, at, format!("`{name}` is not called like this"), format!("write `{form}`"));
+            self.flaw(
+                Code::InvalidExpression,
+                at,
+                format!("`{name}` is not called like this"),
+                format!("write `{form}`"),
+            );
         }
     }
 

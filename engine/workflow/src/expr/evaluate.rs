@@ -86,7 +86,10 @@ pub(crate) fn evaluate(expr: &Expr, scope: &Scope<'_>, output: Option<&Value>) -
         message: format!("`{}`: {}", shorten(&visible(expr.text()), 80), error.message),
     })?;
     if weight(&value) > LARGEST_RESULT {
-        return error(format!("`{}`: the value has more than {LARGEST_RESULT} bytes", shorten(&visible(expr.text()), 80)));
+        return error(format!(
+            "`{}`: the value has more than {LARGEST_RESULT} bytes",
+            shorten(&visible(expr.text()), 80)
+        ));
     }
     Ok(value)
 }
@@ -257,8 +260,12 @@ impl<'s, 'a> Evaluation<'s, 'a> {
 
     fn field(&mut self, operand: Val<'a>, field: &str) -> Result<Option<Val<'a>>, ExprError> {
         match operand {
-            Val::Json(Cow::Borrowed(Value::Object(map))) => Ok(map.get(field).map(|value| Val::Json(Cow::Borrowed(value)))),
-            Val::Json(Cow::Owned(Value::Object(mut map))) => Ok(map.remove(field).map(|value| Val::Json(Cow::Owned(value)))),
+            Val::Json(Cow::Borrowed(Value::Object(map))) => {
+                Ok(map.get(field).map(|value| Val::Json(Cow::Borrowed(value))))
+            }
+            Val::Json(Cow::Owned(Value::Object(mut map))) => {
+                Ok(map.remove(field).map(|value| Val::Json(Cow::Owned(value))))
+            }
             Val::Tasks => match self.scope.tasks.get(field) {
                 Some(task) => Ok(Some(Val::Task(task))),
                 None => error(format!("the task `{}` has not ended", short(field))),
@@ -285,7 +292,9 @@ impl<'s, 'a> Evaluation<'s, 'a> {
                 let position = number.as_i64().and_then(|position| usize::try_from(position).ok());
                 let length = list.as_array().map_or(0, Vec::len);
                 match (position.filter(|position| *position < length), list) {
-                    (Some(position), Cow::Borrowed(Value::Array(items))) => Ok(Val::Json(Cow::Borrowed(&items[position]))),
+                    (Some(position), Cow::Borrowed(Value::Array(items))) => {
+                        Ok(Val::Json(Cow::Borrowed(&items[position])))
+                    }
                     (Some(position), Cow::Owned(Value::Array(mut items))) => {
                         Ok(Val::Json(Cow::Owned(items.swap_remove(position))))
                     }
@@ -380,7 +389,9 @@ impl<'s, 'a> Evaluation<'s, 'a> {
                 }
                 (left, right) => arithmetic(operator, &left, &right),
             },
-            Binary::Subtract | Binary::Multiply | Binary::Divide | Binary::Modulo => arithmetic(operator, &left, &right),
+            Binary::Subtract | Binary::Multiply | Binary::Divide | Binary::Modulo => {
+                arithmetic(operator, &left, &right)
+            }
         }
     }
 
@@ -572,7 +583,11 @@ impl<'s, 'a> Evaluation<'s, 'a> {
 
     fn convert(&mut self, to: &str, value: &Value) -> Result<Val<'a>, ExprError> {
         let fail = || {
-            let shown = if value.is_object() || value.is_array() { word(value).to_owned() } else { format!("`{}`", short(&value.to_string())) };
+            let shown = if value.is_object() || value.is_array() {
+                word(value).to_owned()
+            } else {
+                format!("`{}`", short(&value.to_string()))
+            };
             error(format!("{shown} cannot become {}", if to == "int" { "an integer" } else { "a number" }))
         };
         match (to, value) {
@@ -585,7 +600,10 @@ impl<'s, 'a> Evaluation<'s, 'a> {
                 (Some(value), _) => Ok(Val::owned(value)),
                 // Both bounds are exact as floats; the upper one is the first that no longer fits.
                 (None, Some(value)) if value.is_finite() && (-(2_f64.powi(63))..2_f64.powi(63)).contains(&value) => {
-                    #[expect(clippy::cast_possible_truncation, reason = "the range was checked; CEL truncates towards zero")]
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "the range was checked; CEL truncates towards zero"
+                    )]
                     let value = value.trunc() as i64;
                     Ok(Val::owned(value))
                 }

@@ -14,7 +14,7 @@ pub use evaluate::ExprError;
 pub use parse::Expr;
 pub use template::Template;
 
-pub(crate) use check::{Place, Standing, Surroundings, TaskReference, check, yields_no_boolean};
+pub(crate) use check::{Place, Standing, Surroundings, check, yields_no_boolean};
 
 pub(crate) use evaluate::evaluate;
 pub(crate) use template::{Used, condition_text, parse_at};

@@ -68,9 +68,18 @@ pub(crate) enum Node {
     Or(Box<Ast>, Box<Ast>),
     If(Box<[Ast; 3]>),
     Binary(Binary, Box<Ast>, Box<Ast>),
-    Call { function: String, target: Option<Box<Ast>>, arguments: Vec<Ast> },
+    Call {
+        function: String,
+        target: Option<Box<Ast>>,
+        arguments: Vec<Ast>,
+    },
     /// `list.map(name, body)` and its like.
-    Each { kind: Each, list: Box<Ast>, name: String, body: Box<Ast> },
+    Each {
+        kind: Each,
+        list: Box<Ast>,
+        name: String,
+        body: Box<Ast>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,9 +273,11 @@ impl Convert<'_> {
                 if select.test { Node::Has(operand, select.field) } else { Node::Field(operand, select.field) }
             }
             CelExpr::Call(call) => {
+                let at = self.named_place(&call.func_name, at.clone());
                 let target = call.target.map(|target| self.node(*target));
                 let arguments = call.args.into_iter().map(|argument| self.node(argument)).collect();
-                self.call(call.func_name, target, arguments, &at)
+                let node = self.call(call.func_name, target, arguments, &at);
+                return Ast { at, node };
             }
             CelExpr::Struct(_) => {
                 self.refuse(&at, "message types are not supported");
@@ -293,6 +304,15 @@ impl Convert<'_> {
             end += 1;
         }
         if start < end && end <= self.text.len() && self.text.is_char_boundary(start) { start..end } else { whole }
+    }
+
+    /// The token of a call is its bracket; its name says more.
+    fn named_place(&self, name: &str, at: Range<usize>) -> Range<usize> {
+        let before = self.text[..at.start].trim_end();
+        if self.text[at.start..].starts_with('(') && before.ends_with(name) {
+            return before.len() - name.len()..before.len();
+        }
+        at
     }
 
     fn literal(&mut self, literal: LiteralValue, at: &Range<usize>) -> Node {

@@ -49,27 +49,49 @@ pub enum Piece {
 #[derive(Debug, Clone)]
 pub(crate) struct Locator {
     scalar: Span,
-    start: Option<usize>,
+    places: Places,
+}
+
+#[derive(Debug, Clone)]
+enum Places {
+    /// The expression stands in the file as it is, from this byte on.
+    Linear(usize),
+    /// Quotes were escaped: the place of each byte, and of the end.
+    Table(Vec<usize>),
+    /// Nothing better than the whole scalar.
+    Unknown,
 }
 
 impl Locator {
-    /// For an expression that stands at `at` in the text of a scalar. Exact where the file holds the expression's characters
-    /// as they are; an expression with YAML escapes in it is pointed at as a whole.
+    /// For an expression that stands at `at` in the text of a scalar.
     pub(crate) fn new(source: &Source, scalar: &Span, text: &str, at: &Range<usize>) -> Locator {
         let raw = source.text.get(scalar.clone()).unwrap_or_default();
         let same_text = [0, 1].into_iter().find(|skip| raw.get(*skip..).is_some_and(|raw| raw.starts_with(text)));
-        let start = same_text.map(|skip| scalar.start + skip + at.start).or_else(|| {
-            let wanted = text.get(at.clone()).filter(|wanted| !wanted.is_empty())?;
-            let found = raw.find(wanted)?;
-            (raw.rfind(wanted) == Some(found)).then_some(scalar.start + found)
-        });
-        Locator { scalar: scalar.clone(), start }
+        let places = match (same_text, quoted(raw, text)) {
+            (Some(skip), _) => Places::Linear(scalar.start + skip + at.start),
+            (None, Some(all)) => {
+                Places::Table(all[at.start..=at.end].iter().map(|place| scalar.start + place).collect())
+            }
+            // Folded or indented over several lines: the expression itself may still stand there as it is, once.
+            (None, None) => match text.get(at.clone()).filter(|wanted| !wanted.is_empty()) {
+                Some(wanted) => match (raw.find(wanted), raw.rfind(wanted)) {
+                    (Some(first), Some(last)) if first == last => Places::Linear(scalar.start + first),
+                    _ => Places::Unknown,
+                },
+                None => Places::Unknown,
+            },
+        };
+        Locator { scalar: scalar.clone(), places }
     }
 
     pub(crate) fn place(&self, at: &Range<usize>) -> Span {
-        match self.start {
-            Some(start) => start + at.start..start + at.end,
-            None => self.scalar.clone(),
+        match &self.places {
+            Places::Linear(start) => start + at.start..start + at.end,
+            Places::Table(all) => match (all.get(at.start), all.get(at.end)) {
+                (Some(start), Some(end)) => *start..*end,
+                _ => self.scalar.clone(),
+            },
+            Places::Unknown => self.scalar.clone(),
         }
     }
 
@@ -80,6 +102,30 @@ impl Locator {
             None => reader.error(flaw.code, &span, flaw.message),
         }
     }
+}
+
+/// Where each byte of a quoted scalar's text stands in its raw form, and where it ends: for scalars of one line whose only
+/// escapes are those of quotes and backslashes, which are the ones that expressions need.
+fn quoted(raw: &str, text: &str) -> Option<Vec<usize>> {
+    let bytes = raw.as_bytes();
+    let quote = *bytes.first()?;
+    let mut at = 1;
+    let mut places = Vec::with_capacity(text.len() + 1);
+    for byte in text.bytes() {
+        places.push(at);
+        let escape = match quote {
+            b'\'' => byte == b'\'',
+            b'"' => matches!(byte, b'"' | b'\\'),
+            _ => return None,
+        };
+        at += usize::from(escape);
+        if bytes.get(at) != Some(&byte) {
+            return None;
+        }
+        at += 1;
+    }
+    places.push(at);
+    (at + 1 == bytes.len()).then_some(places)
 }
 
 /// An expression of a template, to be checked when everything around it is known.
@@ -357,9 +403,11 @@ impl Template {
                 }
                 Ok(Value::from(text))
             }
-            Template::List(items) => {
-                items.iter().map(|item| item.render_at(scope, output, left)).collect::<Result<Vec<_>, _>>().map(Value::Array)
-            }
+            Template::List(items) => items
+                .iter()
+                .map(|item| item.render_at(scope, output, left))
+                .collect::<Result<Vec<_>, _>>()
+                .map(Value::Array),
             Template::Map(entries) => {
                 let rendered =
                     entries.iter().map(|(key, item)| Ok((key.clone(), item.render_at(scope, output, left)?)));

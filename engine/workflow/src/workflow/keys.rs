@@ -7,7 +7,19 @@ use crate::read::Keys;
 pub(crate) const WORKFLOW: Keys = Keys {
     of: "a workflow",
     known: &["schema", "name", "description", "labels", "timeout", "inputs", "defaults", "tasks", "outputs"],
-    later: &["on", "secrets", "concurrency", "priority", "on-failure", "finally", "permissions", "env", "undo", "retry", "cache"],
+    later: &[
+        "on",
+        "secrets",
+        "concurrency",
+        "priority",
+        "on-failure",
+        "finally",
+        "permissions",
+        "env",
+        "undo",
+        "retry",
+        "cache",
+    ],
 };
 
 pub(crate) const DEFAULTS: Keys = Keys {
@@ -24,18 +36,7 @@ pub(crate) const INPUT: Keys = Keys {
 
 pub(crate) const TASK: Keys = Keys {
     of: "a task",
-    known: &[
-        "uses",
-        "gate",
-        "with",
-        "needs",
-        "if",
-        "permissions",
-        "limits",
-        "timeout",
-        "continue-on-error",
-        "outputs",
-    ],
+    known: &["uses", "gate", "with", "needs", "if", "permissions", "limits", "timeout", "continue-on-error", "outputs"],
     later: &[
         "retry",
         "strategy",

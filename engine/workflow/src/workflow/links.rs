@@ -1,6 +1,6 @@
 //! Whether what stands in different places of a workflow fits together: needs, and every reference of every expression.
 
-use crate::expr::{Place, Standing, Surroundings, Used, check, yields_no_boolean};
+use crate::expr::{Place, Standing, Surroundings, Used, check as check_expression, yields_no_boolean};
 use crate::graph::{Graph, Reach};
 use crate::read::{Reader, known, list};
 use crate::workflow::tasks::{Task, Work};
@@ -133,7 +133,7 @@ impl Links {
         };
         let tasks = || workflow.tasks.iter().map(|task| task.id.to_string()).collect();
         let around = Surroundings { place, inputs, standing: &standing, tasks: &tasks };
-        let (references, flaws) = check(&used.expr, &around);
+        let (references, flaws) = check_expression(&used.expr, &around);
         let sound = flaws.is_empty();
         flaws.into_iter().for_each(|flaw| used.locator.report(reader, flaw));
         if sound

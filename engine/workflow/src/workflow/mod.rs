@@ -2,7 +2,7 @@
 //! is not known yet; that is the plan's business.
 
 mod inputs;
-mod keys;
+pub(crate) mod keys;
 mod links;
 mod tasks;
 mod top;
@@ -10,6 +10,5 @@ mod top;
 pub use inputs::{Input, InputKind};
 pub use top::{UsedPlugin, Workflow, parse};
 
-pub(crate) use keys::*;
-pub(crate) use tasks::{Gate, OutputsOf, Task, Uses, Work};
 pub use tasks::OnFail;
+pub(crate) use tasks::{ACCESSES, Gate, Task, Uses, With, Work, limits};

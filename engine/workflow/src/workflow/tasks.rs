@@ -204,9 +204,8 @@ fn condition(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Used> {
 }
 
 fn uses(reader: &mut Reader<'_>, fields: &Fields<'_>, node: &Node) -> Work {
-    let text = reader.text(node, "uses").unwrap_or_default();
+    let Some(text) = reader.text(node, "uses") else { return Work::Unknown };
     let reference = match PluginReference::parse(&text) {
-        _ if text.is_empty() => None,
         Ok(reference) => Some(reference),
         Err(problem) => {
             match problem.help {
@@ -229,7 +228,15 @@ fn uses(reader: &mut Reader<'_>, fields: &Fields<'_>, node: &Node) -> Work {
     let limits = fields.get("limits").map(|node| limits(reader, node)).unwrap_or_default();
     let outputs = fields.get("outputs").map(|node| outputs(reader, node));
     let span = node.span.clone();
-    Work::Uses(Box::new(Uses { text, span, reference, with, permissions: permissions.unwrap_or_default(), limits, outputs }))
+    Work::Uses(Box::new(Uses {
+        text,
+        span,
+        reference,
+        with,
+        permissions: permissions.unwrap_or_default(),
+        limits,
+        outputs,
+    }))
 }
 
 /// `outputs: { name: value }`
@@ -299,7 +306,14 @@ fn fs_entry(reader: &mut Reader<'_>, node: &Node) -> Option<FsEntry> {
         Kind::Int { raw, .. } | Kind::Float { raw, .. } => Template::Literal(raw.as_str().into()),
         _ => return None,
     };
-    Some(FsEntry { mount: mount?, path, path_span: path_node.span.clone(), used, access: access?, span: node.span.clone() })
+    Some(FsEntry {
+        mount: mount?,
+        path,
+        path_span: path_node.span.clone(),
+        used,
+        access: access?,
+        span: node.span.clone(),
+    })
 }
 
 /// `limits` of a task, a manifest or a policy.
@@ -321,7 +335,8 @@ fn gate(reader: &mut Reader<'_>, node: &Node) -> Gate {
     let Some(fields) = reader.fields(node, &GATE) else { return gate };
     gate.baseline = fields.get("baseline").and_then(|node| {
         let text = reader.text(node, "baseline")?;
-        let is_run = (4..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let is_run =
+            (4..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         match text.as_str() {
             "last-succeeded" => Some(BaselineRef::LastSucceeded),
             _ if is_run => Some(BaselineRef::Run(text)),

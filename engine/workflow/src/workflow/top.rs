@@ -125,7 +125,8 @@ fn workflow(reader: &mut Reader<'_>, tree: &Node) -> Option<Workflow> {
         labels
     });
     let timeout = fields.get("timeout").and_then(|node| tasks::timeout(reader, node));
-    let (default_timeout, default_continue) = fields.get("defaults").map(|node| defaults(reader, node)).unwrap_or_default();
+    let (default_timeout, default_continue) =
+        fields.get("defaults").map(|node| defaults(reader, node)).unwrap_or_default();
     let inputs = fields.get("inputs").map(|node| read_inputs(reader, node)).unwrap_or_default();
     let outputs = fields.get("outputs").map(|node| tasks::outputs(reader, node)).unwrap_or_default();
     let tasks = match reader.require(&fields, "tasks", "a workflow") {

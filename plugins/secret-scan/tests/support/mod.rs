@@ -40,9 +40,9 @@ struct Generator(u64);
 impl Generator {
     fn new(seed: &str) -> Generator {
         // FNV-1a, then xorshift.
-        let hash = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = seed
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         Generator(hash | 1)
     }
 
@@ -110,7 +110,18 @@ pub fn expand(template: &str, seed: &str) -> String {
             if class.starts_with("b64") {
                 let mut ends = || generator.pick(edge.as_bytes());
                 let (first, last) = (ends(), ends());
-                text = text.char_indices().map(|(i, c)| if i == 0 { first } else if i + 1 == count { last } else { c }).collect();
+                text = text
+                    .char_indices()
+                    .map(|(i, c)| {
+                        if i == 0 {
+                            first
+                        } else if i + 1 == count {
+                            last
+                        } else {
+                            c
+                        }
+                    })
+                    .collect();
             }
             text
         };

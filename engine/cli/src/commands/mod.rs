@@ -1,0 +1,66 @@
+//! One file a verb.
+
+pub(crate) mod cache;
+mod doctor;
+mod explain;
+mod graph;
+mod init;
+mod keys;
+mod lock;
+mod plan;
+mod plugin;
+mod reference;
+mod run;
+mod runs;
+mod template;
+mod validate;
+
+use crate::args::{Arguments, Colour, SchemaOf, Verb};
+use crate::terminal;
+use clap::CommandFactory;
+use orch_core::Exit;
+
+/// What every verb may need.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context {
+    pub(crate) colour: Colour,
+}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    let context = Context { colour: arguments.colour };
+    match arguments.verb {
+        Verb::Init { folder } => init::run(&folder),
+        Verb::Run(arguments) => run::run(context, &arguments),
+        Verb::Plan { workflow, format } => plan::run(context, &workflow, format),
+        Verb::Validate { files, format } => validate::run(&files, format),
+        Verb::Graph { file, kind } => graph::run(&file, kind),
+        Verb::Schema { of } => schema(of),
+        Verb::Explain { what, task, state } => explain::run(context, &what, task.as_ref(), &state),
+        Verb::Runs(verb) => runs::run(context, &verb),
+        Verb::Lock { workflow, update, accept } => lock::run(&workflow, update, accept),
+        Verb::Plugin(verb) => plugin::run(&verb),
+        Verb::Keys(verb) => keys::run(&verb),
+        Verb::Cache(verb) => cache::run(&verb),
+        Verb::Completions { shell } => completions(shell),
+        Verb::Doctor { workflow } => doctor::run(context, &workflow),
+        Verb::Reference => reference::run(),
+    }
+}
+
+fn schema(of: SchemaOf) -> anyhow::Result<Exit> {
+    let schema = match of {
+        SchemaOf::Workflow => orch_workflow::json_schema(),
+        SchemaOf::Policy => orch_workflow::policy_json_schema(),
+        SchemaOf::Plugin => orch_workflow::manifest_json_schema(),
+        SchemaOf::Waivers => orch_workflow::waivers_json_schema(),
+    };
+    terminal::print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;
+    Ok(Exit::Succeeded)
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "orch-wasm", &mut script);
+    terminal::print(&String::from_utf8(script)?)?;
+    Ok(Exit::Succeeded)
+}

@@ -1,0 +1,282 @@
+//! `plugin`: make, check and publish plugins.
+
+use super::{keys, template};
+use crate::args::{Format, PluginVerb, RegistryArguments};
+use crate::clock::SystemClock;
+use crate::failure::{Failure, Problems};
+use crate::places::{self, WorkflowPlace};
+use crate::prepare::{self, read_source};
+use crate::terminal;
+use camino::Utf8PathBuf;
+use orch_core::{Clock, Code, Exit, FoundPlugin, Manifest, PluginName, Size, Sources, visible};
+use orch_host::Host;
+use orch_registry::{FactState, FolderRegistry, PublishOptions, package};
+use orch_report::Table;
+use orch_store::StateFolder;
+use orch_workflow::ManifestSource;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+pub(crate) fn run(verb: &PluginVerb) -> anyhow::Result<Exit> {
+    match verb {
+        PluginVerb::New { name, folder, sdk } => template::run(name, folder.as_deref(), sdk.as_deref()),
+        PluginVerb::Build { folder, out } => {
+            let (component, name) = build(folder)?;
+            let out = out.clone().unwrap_or_else(|| folder.join(format!("{}.wasm", name.name())));
+            std::fs::write(&out, &component)?;
+            terminal::print(&format!("{}\n", out.display()))?;
+            terminal::talk(&format!("{}: {}", name, Size::from_bytes(component.len() as u64)));
+            Ok(Exit::Succeeded)
+        }
+        PluginVerb::Check { file } => check(file),
+        PluginVerb::Inspect { plugin, registry, format } => inspect(plugin, registry, *format),
+        PluginVerb::Publish { plugin, registry, key } => publish(plugin, registry, key.as_deref()),
+        PluginVerb::Verify { plugin, registry, policy } => verify(plugin, registry, policy.as_deref()),
+        PluginVerb::List { registry, format } => list(registry, *format),
+        PluginVerb::Yank { name, version, reason, registry, key } => {
+            let key = keys::load(key.as_deref())?;
+            let registry = open(registry)?;
+            registry.yank(name, version, reason, &key, SystemClock.now()).map_err(Failure::from)?;
+            terminal::print(&format!("{name} {version} is withdrawn\n"))?;
+            Ok(Exit::Succeeded)
+        }
+    }
+}
+
+fn open(registry: &RegistryArguments) -> Result<FolderRegistry, Failure> {
+    let here = std::env::current_dir().unwrap_or_default();
+    Ok(FolderRegistry::open(places::registry(registry.registry.as_deref(), &here)?)?)
+}
+
+/// A sandbox of its own for looking at a component; nothing it does is kept.
+fn scratch_host() -> anyhow::Result<(Host, tempfile::TempDir)> {
+    let folder = tempfile::tempdir()?;
+    let host = prepare::host(&StateFolder::open(&folder.path().join("state")).map_err(Failure::from)?)?;
+    Ok((host, folder))
+}
+
+/// Compiles a plugin's source and puts its manifest inside.
+fn build(folder: &Path) -> anyhow::Result<(Vec<u8>, PluginName)> {
+    let source = manifest_of(folder)?;
+    let file = compile(folder)?;
+    let component = std::fs::read(&file)?;
+    orch_host::precheck(&component).map_err(|error| {
+        Failure::new(Code::InvalidComponent, format!("`{}`: {error}", file.display()))
+    })?;
+    let (host, _scratch) = scratch_host()?;
+    let complete = source.tasks.values().all(|task| task.input.is_some() && task.output.is_some());
+    let described = if complete {
+        std::collections::BTreeMap::new()
+    } else {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let described = runtime.block_on(host.describe(&component)).map_err(|error| {
+            Failure::new(Code::InvalidManifest, format!("the schemas of `{}` are not to be had: {error}", file.display()))
+        })?;
+        described.into_iter().map(|(name, task)| (name.to_string(), (task.input, task.output))).collect()
+    };
+    let manifest = source.complete(&described).map_err(|reason| Failure::new(Code::InvalidManifest, reason))?;
+    let package = package::embed(&component, &manifest).map_err(Failure::from)?;
+    Ok((package, manifest.name))
+}
+
+fn manifest_of(folder: &Path) -> anyhow::Result<ManifestSource> {
+    let place = WorkflowPlace::of(&folder.join("plugin.yaml"))?;
+    let source = read_source(&place.file, &place.shown).map_err(|problem| {
+        let help = "a plugin's folder has a plugin.yaml; `orch-wasm plugin new` writes one";
+        Problems { diagnostics: vec![problem.help(help)], sources: Sources::default() }
+    })?;
+    let (manifest, diagnostics) = orch_workflow::parse_manifest(&source);
+    let mut sources = Sources::default();
+    sources.add(source);
+    manifest.ok_or_else(|| Problems { diagnostics, sources }.into())
+}
+
+/// Runs cargo for `wasm32-wasip2` and finds the component in what it says.
+fn compile(folder: &Path) -> anyhow::Result<PathBuf> {
+    if !folder.join("Cargo.toml").is_file() {
+        let message = format!("`{}` has no Cargo.toml", folder.display());
+        let help = "this version builds plugins in Rust; for others build the component yourself and publish the file";
+        return Err(Failure::new(Code::BuildFailed, message).help(help).into());
+    }
+    terminal::talk(&format!("building {} for wasm32-wasip2", folder.display()));
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let ran = Command::new(&cargo)
+        .args(["build", "--release", "--lib", "--target", "wasm32-wasip2", "--message-format", "json-render-diagnostics"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| {
+            Failure::new(Code::MissingTool, format!("cargo could not be started: {error}")).help("install Rust with rustup")
+        })?;
+    if !ran.status.success() {
+        let help = "if the target is missing: rustup target add wasm32-wasip2";
+        return Err(Failure::new(Code::BuildFailed, "cargo could not build the plugin").help(help).exit(Exit::Failed).into());
+    }
+    let messages = String::from_utf8_lossy(&ran.stdout);
+    let mut components = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()).filter_map(|message| {
+        let is_library = message["target"]["crate_types"].as_array()?.iter().any(|kind| kind == "cdylib");
+        let files = message["filenames"].as_array().filter(|_| is_library)?;
+        files.iter().filter_map(|file| file.as_str()).find(|file| file.ends_with(".wasm")).map(PathBuf::from)
+    });
+    components.next_back().ok_or_else(|| {
+        Failure::new(Code::BuildFailed, "cargo built no component").help("Cargo.toml needs `[lib] crate-type = [\"cdylib\"]`").into()
+    })
+}
+
+fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
+    let found = std::fs::metadata(file).map_err(|error| Failure::new(Code::UnknownPlugin, format!("`{}`: {error}", file.display())))?;
+    if !found.is_file() || found.len() > orch_registry::MOST_PACKAGE_BYTES {
+        let message = format!("`{}` is no component file (at most {} bytes)", file.display(), orch_registry::MOST_PACKAGE_BYTES);
+        return Err(Failure::new(Code::InvalidComponent, message));
+    }
+    std::fs::read(file).map_err(|error| Failure::new(Code::UnknownPlugin, format!("`{}`: {error}", file.display())))
+}
+
+fn check(file: &Path) -> anyhow::Result<Exit> {
+    let bytes = read_file(file)?;
+    let invalid = |message: String| Failure::new(Code::InvalidComponent, format!("`{}`: {message}", file.display()));
+    orch_host::precheck(&bytes).map_err(|error| invalid(error.to_string()))?;
+    let manifest = package::extract(&bytes).map_err(Failure::from)?;
+    let problems = package::validate(&bytes, &manifest);
+    for problem in &problems {
+        terminal::talk(&format!("error[{}]: {}", problem.code, visible(&problem.message)));
+        if let Some(help) = &problem.help {
+            terminal::talk(&format!("  help: {}", visible(help)));
+        }
+    }
+    if !problems.is_empty() {
+        return Ok(Exit::Invalid);
+    }
+    let (host, _scratch) = scratch_host()?;
+    let found = FoundPlugin {
+        digest: orch_core::Digest::of(&bytes),
+        manifest: Arc::new(manifest),
+        signer: None,
+        bytes: bytes.into(),
+    };
+    host.load(&found).map_err(|error| prepare::load_failure(&file.display().to_string(), &error))?;
+    terminal::print(&format!("{} {}: fine, {}\n", found.manifest.name, found.manifest.version, found.digest))?;
+    Ok(Exit::Succeeded)
+}
+
+/// `namespace/name[@requirement]`
+fn reference(text: &str) -> Result<(PluginName, semver::VersionReq), Failure> {
+    let (name, requirement) = text.split_once('@').unwrap_or((text, "*"));
+    let name = PluginName::try_from(name).map_err(|error| Failure::new(Code::InvalidReference, error.to_string()))?;
+    let requirement = requirement.parse().map_err(|error| {
+        Failure::new(Code::InvalidReference, format!("`{requirement}` is no version requirement: {error}")).help("write ^1.2 or =1.2.3")
+    })?;
+    Ok((name, requirement))
+}
+
+fn inspect(plugin: &str, registry: &RegistryArguments, format: Format) -> anyhow::Result<Exit> {
+    let (bytes, manifest) = if Path::new(plugin).is_file() {
+        let bytes = read_file(Path::new(plugin))?;
+        let manifest = package::extract(&bytes).map_err(Failure::from)?;
+        (bytes, manifest)
+    } else {
+        let (name, requirement) = reference(plugin)?;
+        let policy = orch_core::Policy::built_in(Utf8PathBuf::from("/"), Vec::new());
+        let report = open(registry)?.verify_package(&name, &requirement, &policy, None).map_err(Failure::from)?;
+        let manifest = report.manifest;
+        let manifest = manifest.ok_or_else(|| Failure::new(Code::InvalidManifest, format!("`{name}` has no readable manifest")))?;
+        let path = places::registry(registry.registry.as_deref(), &std::env::current_dir()?)?;
+        let hex = report.digest.hex();
+        (read_file(&path.join("blobs/sha256").join(&hex[..2]).join(&hex))?, manifest)
+    };
+    let imports = orch_host::precheck(&bytes).map_err(|error| Failure::new(Code::InvalidComponent, error.to_string()))?;
+    let digest = orch_core::Digest::of(&bytes);
+    if format == Format::Json {
+        let whole = serde_json::json!({
+            "digest": digest, "bytes": bytes.len(), "manifest": manifest,
+            "capability-hash": manifest.capability_hash(), "imports": imports.imports, "exports": imports.exports,
+        });
+        terminal::print(&format!("{whole}\n"))?;
+        return Ok(Exit::Succeeded);
+    }
+    terminal::print(&inspected(&manifest, &digest, bytes.len(), &imports))?;
+    Ok(Exit::Succeeded)
+}
+
+fn inspected(manifest: &Manifest, digest: &orch_core::Digest, bytes: usize, imports: &orch_host::Imports) -> String {
+    let mut out = format!("{} {}\n  {}\n", manifest.name, manifest.version, visible(&manifest.description));
+    out.push_str(&format!("  licence {}, {}\n  {digest}\n", visible(&manifest.license), Size::from_bytes(bytes as u64)));
+    out.push_str("\nAsks for\n");
+    let reasons = manifest.permissions.fs.iter().map(|ask| (format!("fs {} {}", ask.mount, ask.access), &ask.reason, ask.optional));
+    let env = manifest.permissions.env.iter().map(|ask| (format!("env {}", ask.name), &ask.reason, ask.optional));
+    let artifacts = manifest.permissions.artifacts.iter().map(|ask| (format!("artifacts {}", ask.name), &ask.reason, ask.optional));
+    let all: Vec<_> = reasons.chain(env).chain(artifacts).collect();
+    if all.is_empty() {
+        out.push_str("  nothing\n");
+    }
+    for (rule, reason, optional) in all {
+        out.push_str(&format!("  {rule}{}: {}\n", if optional { " (optional)" } else { "" }, visible(reason)));
+    }
+    out.push_str("\nTasks\n");
+    for (name, task) in &manifest.tasks {
+        out.push_str(&format!("  {name}: {}\n", visible(&task.description)));
+        let inputs: Vec<_> = task.input["properties"].as_object().into_iter().flatten().map(|(name, _)| visible(name).into_owned()).collect();
+        out.push_str(&format!("    takes {}\n", if inputs.is_empty() { "nothing".to_owned() } else { inputs.join(", ") }));
+    }
+    out.push_str("\nImports\n");
+    imports.imports.iter().for_each(|import| out.push_str(&format!("  {}\n", visible(import))));
+    out
+}
+
+fn publish(plugin: &Path, registry: &RegistryArguments, key: Option<&Path>) -> anyhow::Result<Exit> {
+    let key = keys::load(key)?;
+    let component = if plugin.is_dir() { build(plugin)?.0 } else { read_file(plugin)? };
+    let folder = match places::registry(registry.registry.as_deref(), &std::env::current_dir()?) {
+        Ok(folder) => folder,
+        Err(_) => PathBuf::from("registry"),
+    };
+    let registry = FolderRegistry::create(&folder).map_err(Failure::from)?;
+    let published = registry.publish(&component, &key, SystemClock.now(), &PublishOptions::default()).map_err(Failure::from)?;
+    let state = if published.already_there { "is there already" } else { "is published" };
+    terminal::print(&format!("{} {} {}\n", published.name, published.version, published.digest))?;
+    terminal::talk(&format!("{} {} {state} in `{}`, signed by {}", published.name, published.version, folder.display(), published.signer));
+    Ok(Exit::Succeeded)
+}
+
+fn verify(plugin: &str, registry: &RegistryArguments, policy: Option<&Path>) -> anyhow::Result<Exit> {
+    let (name, requirement) = reference(plugin)?;
+    let here = WorkflowPlace::of(Path::new("workflow.yaml"))?;
+    let policy = prepare::load_policy(policy, &here.folder)?;
+    let report = open(registry)?.verify_package(&name, &requirement, &policy, None).map_err(Failure::from)?;
+    let mut out = format!("{name} {}\n", report.version.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string));
+    for fact in &report.facts {
+        let (mark, detail) = match &fact.state {
+            FactState::Holds { detail } => ("✔", detail.clone()),
+            FactState::Fails { code, message, .. } => ("✘", format!("{code} {message}")),
+            FactState::Unknown { reason } => ("·", reason.clone()),
+        };
+        out.push_str(&format!("  {mark} {:28} {}\n", fact.check.words(), visible(&detail)));
+    }
+    terminal::print(&out)?;
+    Ok(if report.good { Exit::Succeeded } else { Exit::Failed })
+}
+
+fn list(registry: &RegistryArguments, format: Format) -> anyhow::Result<Exit> {
+    let plugins = open(registry)?.list().map_err(Failure::from)?;
+    if format == Format::Json {
+        let line = |plugin: &orch_registry::ListedPlugin| {
+            let latest = plugin.latest.as_ref().map(ToString::to_string);
+            serde_json::json!({ "name": plugin.name, "latest": latest, "versions": plugin.versions, "yanked": plugin.yanked, "signers": plugin.signers, "damage": plugin.damage })
+                .to_string()
+                + "\n"
+        };
+        terminal::print(&plugins.iter().map(line).collect::<String>())?;
+        return Ok(Exit::Succeeded);
+    }
+    let mut table = Table::new(["plugin", "latest", "versions", "yanked", "signed by", "state"]);
+    for plugin in &plugins {
+        let latest = plugin.latest.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        let signers: Vec<_> = plugin.signers.iter().map(|signer| signer.as_str()).collect();
+        let state = plugin.damage.as_deref().unwrap_or("fine");
+        table.row([plugin.name.as_str(), &latest, &plugin.versions.to_string(), &plugin.yanked.to_string(), &signers.join(" "), state]);
+    }
+    terminal::print(&table.render(terminal::width(), ""))?;
+    Ok(Exit::Succeeded)
+}

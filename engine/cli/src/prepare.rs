@@ -1,0 +1,408 @@
+//! From the command line to a plan that can run: read the files, find and verify the plugins, compare with the lock, plan, open
+//! the mounts once, load the components.
+
+use crate::args::WorkflowArguments;
+use crate::commands::cache;
+use crate::failure::{Failure, Problems};
+use crate::places::{self, WorkflowPlace};
+use camino::{Utf8Path, Utf8PathBuf};
+use orch_core::{Code, Diagnostic, Digest, Faults, FoundPlugin, NoFaults, Policy, SignerId, Source, Sources};
+use orch_host::{CompileLimits, Compiler, Host, HostOptions};
+use orch_registry::{FolderRegistry, LockFile, LockSource, LockState, LockedPlugin, PublicKey};
+use orch_store::{FolderBlobs, SqliteStore, StateFolder};
+use orch_workflow::{Plan, PlanRequest, PlannedKind, PluginReference, Resolved, UsedPlugin, Workflow};
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The hidden verb of the compiling child.
+pub(crate) const COMPILE_VERB: &str = "__compile-component";
+
+/// Bytes of a workflow, policy, waivers or manifest file. The parser's own bound is the same; this one spares reading more.
+const MOST_SOURCE: u64 = 1 << 20;
+
+/// Bytes of a component that a workflow names by its path.
+const MOST_COMPONENT: u64 = 64 << 20;
+
+/// A workflow whose text is right.
+pub(crate) struct LoadedWorkflow {
+    pub(crate) source: Source,
+    pub(crate) workflow: Workflow,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// Everything that a run needs.
+pub(crate) struct Prepared {
+    pub(crate) place: WorkflowPlace,
+    pub(crate) sources: Sources,
+    pub(crate) policy: Policy,
+    pub(crate) plan: Plan,
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// By the text of `uses`.
+    pub(crate) plugins: BTreeMap<String, FoundPlugin>,
+    pub(crate) lock: LockFile,
+    /// What the lock does not have yet.
+    pub(crate) lock_news: Vec<String>,
+}
+
+/// What a changed plugin means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LockMode {
+    /// The lock decides; what it does not have is added.
+    Follow,
+    /// The newest fitting versions are taken, as long as they ask for nothing new.
+    Update,
+    /// The newest fitting versions are taken, whatever changed and whatever they ask for.
+    Accept,
+}
+
+/// Reads a text file of a user with a bound. Special files are refused, since reading one may never end.
+pub(crate) fn read_source(path: &Utf8Path, shown: &str) -> Result<Source, Diagnostic> {
+    let problem = |code, message: String| Diagnostic::error(code, shown, None, message);
+    let unreadable = |error: &std::io::Error| problem(Code::Unreadable, format!("`{shown}` cannot be read: {error}"));
+    let open = OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open(path);
+    let file = open.map_err(|error| {
+        let help = "`orch-wasm init` writes a workflow to start from";
+        let one = unreadable(&error);
+        if error.kind() == std::io::ErrorKind::NotFound { one.help(help) } else { one }
+    })?;
+    let found = file.metadata().map_err(|error| unreadable(&error))?;
+    if !found.is_file() {
+        return Err(problem(Code::Unreadable, format!("`{shown}` is not a file")));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_SOURCE + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    if bytes.len() as u64 > MOST_SOURCE {
+        let size = found.len();
+        return Err(problem(Code::TooLarge, format!("`{shown}` has {size} bytes, at most {MOST_SOURCE} are read")));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source::new(shown, text)),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            Err(problem(Code::Unreadable, format!("`{shown}` is not UTF-8: byte {at} begins no character"))
+                .help("save the file as UTF-8"))
+        }
+    }
+}
+
+fn one_problem(diagnostic: Diagnostic) -> Problems {
+    Problems { diagnostics: vec![diagnostic], sources: Sources::default() }
+}
+
+/// Splits what a parser said: a value, or all problems.
+fn accept<T>(source: &Source, parsed: (Option<T>, Vec<Diagnostic>)) -> Result<(T, Vec<Diagnostic>), Problems> {
+    match parsed {
+        (Some(value), warnings) => Ok((value, warnings)),
+        (None, diagnostics) => {
+            let mut sources = Sources::default();
+            sources.add(source.clone());
+            Err(Problems { diagnostics, sources })
+        }
+    }
+}
+
+pub(crate) fn load_workflow(place: &WorkflowPlace) -> Result<LoadedWorkflow, Problems> {
+    let source = read_source(&place.file, &place.shown).map_err(one_problem)?;
+    let (workflow, warnings) = accept(&source, orch_workflow::parse(&source))?;
+    Ok(LoadedWorkflow { source, workflow, warnings })
+}
+
+/// The policy that holds: as given, else the installation's, else the one beside the workflow, else the built-in one.
+pub(crate) fn load_policy(given: Option<&Path>, folder: &Utf8Path) -> anyhow::Result<Policy> {
+    let of_installation = places::config_folder()?.join("policy.yaml");
+    let beside = folder.join("policy.yaml").into_std_path_buf();
+    let path = match given {
+        Some(given) => given.to_owned(),
+        None if of_installation.exists() => of_installation,
+        None if beside.exists() => beside,
+        None => return Ok(Policy::built_in(folder.to_owned(), trusted_signers()?)),
+    };
+    let place = WorkflowPlace::of(&path)?;
+    let source = read_source(&place.file, &place.shown).map_err(one_problem)?;
+    let (policy, _) = accept(&source, orch_workflow::parse_policy(&source, &place.folder))?;
+    Ok(policy)
+}
+
+/// Signers that this installation trusts: its own key and those that `keys trust` added.
+pub(crate) fn trusted_signers() -> anyhow::Result<Vec<SignerId>> {
+    Ok(trusted_keys()?.into_iter().map(|(_, key)| key.id()).collect())
+}
+
+/// The keys that this installation trusts, with where each comes from.
+pub(crate) fn trusted_keys() -> anyhow::Result<Vec<(PathBuf, PublicKey)>> {
+    let mut keys = Vec::new();
+    let own = places::signing_key()?.with_extension("pub");
+    if own.exists() {
+        keys.push((own.clone(), PublicKey::load(&own).map_err(Failure::from)?));
+    }
+    let folder = places::trusted_keys()?;
+    if folder.is_dir() {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        files.sort();
+        for file in files.into_iter().filter(|file| file.extension().is_some_and(|ending| ending == "pub")) {
+            let key = PublicKey::load(&file).map_err(Failure::from)?;
+            keys.push((file, key));
+        }
+    }
+    Ok(keys)
+}
+
+/// `name=value` pairs.
+fn inputs(pairs: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut inputs = BTreeMap::new();
+    for pair in pairs {
+        let Some((name, value)) = pair.split_once('=') else {
+            return Err(Failure::new(Code::Usage, format!("`--input {pair}` has no `=`")).help("write --input name=value"));
+        };
+        if inputs.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(Failure::new(Code::Usage, format!("the input `{name}` is given twice")));
+        }
+    }
+    Ok(inputs)
+}
+
+/// Reads, finds, verifies and plans.
+pub(crate) fn prepare(arguments: &WorkflowArguments, mode: LockMode) -> anyhow::Result<Prepared> {
+    let place = WorkflowPlace::of(&arguments.file)?;
+    let inputs = inputs(&arguments.inputs)?;
+    let loaded = load_workflow(&place)?;
+    let policy = load_policy(arguments.policy.as_deref(), &place.folder)?;
+    let mut sources = Sources::default();
+    sources.add(loaded.source.clone());
+    let waivers = waivers(&loaded, &place, &mut sources)?;
+    let mut lock = LockFile::read(place.lock()).map_err(Failure::from)?.unwrap_or_default();
+    let mut finder = Finder { arguments, place: &place, policy: &policy, registry: None };
+    let mut problems = Vec::new();
+    let (mut plugins, mut lock_news) = (BTreeMap::new(), Vec::new());
+    for used in loaded.workflow.plugin_references() {
+        match finder.find(&used, &mut lock, mode) {
+            Ok((plugin, news)) => {
+                lock_news.extend(news);
+                plugins.insert(used.uses.clone(), plugin);
+            }
+            Err(failure) => problems.push(diagnose(failure, &loaded.source, &used)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Problems { diagnostics: problems, sources }.into());
+    }
+    let resolved = plugins.iter().map(|(uses, found)| (uses.clone(), resolved(found))).collect();
+    let request = PlanRequest {
+        workflow: &loaded.workflow,
+        source: &loaded.source,
+        folder: &place.folder,
+        inputs: &inputs,
+        plugins: &resolved,
+        policy: &policy,
+        waivers: &waivers,
+    };
+    let (plan, mut diagnostics) = orch_workflow::plan(&request);
+    let mount_problems = plan.as_ref().map(|plan| check_mounts(plan, &loaded.source)).unwrap_or_default();
+    diagnostics.extend(mount_problems);
+    match plan {
+        Some(plan) if diagnostics.iter().all(|one| one.warning) => {
+            let warnings = loaded.warnings.into_iter().chain(diagnostics).collect();
+            Ok(Prepared { place, sources, policy, plan, warnings, plugins, lock, lock_news })
+        }
+        _ => Err(Problems { diagnostics, sources }.into()),
+    }
+}
+
+fn resolved(found: &FoundPlugin) -> Resolved {
+    Resolved { manifest: Arc::clone(&found.manifest), digest: found.digest, signer: found.signer.clone() }
+}
+
+fn diagnose(failure: Failure, source: &Source, used: &UsedPlugin) -> Diagnostic {
+    let one = Diagnostic::error(failure.code, &source.name, used.span.clone(), failure.message);
+    match failure.help {
+        Some(help) => one.help(help),
+        None => one,
+    }
+}
+
+fn waivers(
+    loaded: &LoadedWorkflow,
+    place: &WorkflowPlace,
+    sources: &mut Sources,
+) -> Result<BTreeMap<String, orch_workflow::Waivers>, Problems> {
+    let mut files = BTreeMap::new();
+    for (path, span) in loaded.workflow.waivers_files() {
+        let source = read_source(&place.folder.join(&path), &path).map_err(|problem| {
+            let here = Diagnostic { file: loaded.source.name.clone(), span: Some(span.clone()), ..problem };
+            Problems { diagnostics: vec![here], sources: sources.clone() }
+        })?;
+        let (waivers, _) = accept(&source, orch_workflow::parse_waivers(&source))?;
+        sources.add(source);
+        files.insert(path, waivers);
+    }
+    Ok(files)
+}
+
+/// Opens every mount once, so that a wrong one is told with its place before anything runs.
+fn check_mounts(plan: &Plan, source: &Source) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    for task in plan.tasks() {
+        let PlannedKind::Plugin(plugin) = &task.kind else { continue };
+        if let Err(found) = orch_host::check_mounts(&plugin.grants) {
+            problems.extend(found.into_iter().map(|problem| {
+                let message = format!("task `{}`: {problem}", task.id);
+                Diagnostic::error(Code::InvalidMount, &source.name, place_of(source, task.id.as_str()), message)
+            }));
+        }
+    }
+    problems
+}
+
+/// Where a task's key stands, by its text: good enough for a caret, and the plan no longer knows the file.
+fn place_of(source: &Source, task: &str) -> Option<orch_core::Span> {
+    let quoted = [format!("{task}:"), format!("\"{task}\":"), format!("'{task}':")];
+    let mut from = 0;
+    for line in source.text.split_inclusive('\n') {
+        let start = line.trim_start();
+        if quoted.iter().any(|key| start.starts_with(key.as_str())) {
+            let at = from + line.len() - start.len();
+            return Some(at..at + task.len());
+        }
+        from += line.len();
+    }
+    None
+}
+
+/// Finds plugins, opening the registry when the first one needs it.
+struct Finder<'a> {
+    arguments: &'a WorkflowArguments,
+    place: &'a WorkflowPlace,
+    policy: &'a Policy,
+    registry: Option<FolderRegistry>,
+}
+
+impl Finder<'_> {
+    fn find(&mut self, used: &UsedPlugin, lock: &mut LockFile, mode: LockMode) -> Result<(FoundPlugin, Option<String>), Failure> {
+        let follows = mode == LockMode::Follow;
+        let (found, requirement, source) = match &used.reference {
+            PluginReference::Registry { name, requirement, .. } => {
+                let locked = lock.locked(name, requirement).filter(|_| follows);
+                let policy = self.policy;
+                let found = self.registry()?.find(name, requirement, policy, locked)?;
+                // Not the folder's path: a lock is shared between machines, and what it pins is the content.
+                (found, requirement.clone(), LockSource::Registry("folder".to_owned()))
+            }
+            PluginReference::File { path, .. } => {
+                let bytes = read_component(&self.place.folder.join(path), path)?;
+                let locked = lock.locked_file(path.as_str()).filter(|_| follows);
+                let found = orch_registry::find_file(&bytes, self.policy, locked)?;
+                (found, semver::VersionReq::STAR, LockSource::File(path.to_string()))
+            }
+        };
+        let entry = LockedPlugin::new(&found, requirement, source);
+        let what = format!("{} {}", entry.name, entry.version);
+        let news = match lock.compare(&entry) {
+            LockState::Same => None,
+            LockState::New => Some(format!("{what} {}", entry.digest)),
+            LockState::Changed { before, differences } if mode != LockMode::Follow || before.digest == entry.digest => {
+                Some(format!("{what}: {}", differences.join(", ")))
+            }
+            LockState::Changed { differences, .. } => {
+                let message = format!("`{what}` is not what orch-wasm.lock pins: {}", differences.join(", "));
+                return Err(held(Code::LockMismatch, message));
+            }
+            LockState::AsksForMore { lines, .. } if mode == LockMode::Accept => {
+                Some(format!("{what}, which now asks for: {}", lines.join(", ")))
+            }
+            LockState::AsksForMore { before, lines } => {
+                let message = format!("`{what}` asks for more than {} did: {}", before.version, lines.join(", "));
+                return Err(held(Code::AsksForMore, message));
+            }
+        };
+        lock.accept(entry);
+        Ok((found, news))
+    }
+
+    fn registry(&mut self) -> Result<&FolderRegistry, Failure> {
+        if self.registry.is_none() {
+            let path = places::registry(self.arguments.registry.as_deref(), self.place.folder.as_std_path())?;
+            self.registry = Some(FolderRegistry::open(&path)?);
+        }
+        self.registry.as_ref().ok_or_else(|| Failure::new(Code::UnknownPlugin, "there is no registry folder"))
+    }
+}
+
+fn held(code: Code, message: String) -> Failure {
+    Failure::new(code, message).help("look at the difference, then accept it with `orch-wasm lock --accept`")
+}
+
+fn read_component(path: &Utf8PathBuf, shown: &Utf8Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::new(Code::UnknownPlugin, format!("`{shown}` cannot be read: {error}")).help("`orch-wasm plugin build` makes it")
+    };
+    let open = OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open(path);
+    let mut bytes = Vec::new();
+    open.map_err(unreadable)?.take(MOST_COMPONENT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
+}
+
+/// How components are compiled: by this program with its hidden verb.
+pub(crate) fn compiler() -> anyhow::Result<Compiler> {
+    Ok(Compiler {
+        program: std::env::current_exe()?,
+        arguments: vec![COMPILE_VERB.into()],
+        limits: CompileLimits::default(),
+    })
+}
+
+/// A sandbox whose artifacts go to a state folder.
+pub(crate) fn host(state: &StateFolder) -> anyhow::Result<Host> {
+    // A cache that cannot be used costs time; doctor says why.
+    let cache = match cache::open() {
+        Ok(cache) => Some(cache),
+        Err(failure) => {
+            crate::terminal::talk(&format!("warning[{}]: {failure}; compiling without it", failure.code));
+            None
+        }
+    };
+    let options = HostOptions {
+        compiler: compiler()?,
+        cache,
+        blobs: Arc::new(FolderBlobs::new(state.clone())),
+        #[expect(clippy::disallowed_methods, reason = "the cli is where the environment is read")]
+        env: Arc::new(|name| std::env::var(name).ok()),
+        faults: Arc::new(NoFaults) as Arc<dyn Faults>,
+    };
+    Host::new(options).map_err(|error| Failure::new(Code::CompileFailed, error.to_string()).into())
+}
+
+/// Loads every plugin of a plan, each once.
+pub(crate) fn load(host: &Host, prepared: &Prepared) -> Result<(), Failure> {
+    let mut seen: Vec<Digest> = Vec::new();
+    for (uses, plugin) in &prepared.plugins {
+        if seen.contains(&plugin.digest) {
+            continue;
+        }
+        seen.push(plugin.digest);
+        host.load(plugin).map_err(|error| load_failure(uses, &error))?;
+    }
+    Ok(())
+}
+
+/// Why a plugin cannot be run, as a failure with a code.
+pub(crate) fn load_failure(what: &str, error: &orch_host::LoadError) -> Failure {
+    use orch_host::LoadError;
+    let code = match error {
+        LoadError::Precheck(_) | LoadError::NoPlugin(_) | LoadError::UnknownWorld { .. } => Code::InvalidComponent,
+        LoadError::MissingImports(_) => Code::MissingImport,
+        LoadError::Compile(_) | LoadError::Unusable(_) => Code::CompileFailed,
+    };
+    Failure::new(code, format!("`{what}` cannot be run: {error}"))
+}
+
+/// The state folder and its store, opened for writing.
+pub(crate) fn open_state(prepared: &WorkflowPlace, given: Option<&Path>) -> Result<(StateFolder, Arc<SqliteStore>), Failure> {
+    let folder = StateFolder::open(&prepared.state(given))?;
+    let store = Arc::new(SqliteStore::new(folder.clone()));
+    store.prepare()?;
+    Ok((folder, store))
+}

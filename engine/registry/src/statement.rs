@@ -1,0 +1,35 @@
+//! What is signed: a line that names the purpose, then canonical JSON. A signature for one purpose is none for another.
+
+use orch_core::{Digest, PluginName, canonical_json};
+use semver::Version;
+use serde::Serialize;
+
+/// `name` in this `version` is the component `digest` and asks for what `capability_hash` stands for.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct PluginStatement<'a> {
+    pub(crate) name: &'a PluginName,
+    pub(crate) version: &'a Version,
+    pub(crate) digest: &'a Digest,
+    pub(crate) capability_hash: &'a Digest,
+}
+
+/// `name` in this `version`, which was `digest`, is withdrawn for a reason.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct YankStatement<'a> {
+    pub(crate) name: &'a PluginName,
+    pub(crate) version: &'a Version,
+    pub(crate) digest: &'a Digest,
+    pub(crate) reason: &'a str,
+}
+
+impl PluginStatement<'_> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        format!("orch-wasm plugin v1\n{}", canonical_json(self)).into_bytes()
+    }
+}
+
+impl YankStatement<'_> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        format!("orch-wasm yank v1\n{}", canonical_json(self)).into_bytes()
+    }
+}

@@ -1,0 +1,245 @@
+//! A run, folded from its log for people: where each task stands, what was found, what was refused, what was never used.
+
+use orch_core::{
+    CancelReason, Decision, Digest, Event, Failure, Finding, FindingStatus, GateDecision, Record, Refusal, RunOutcome,
+    Severity, StoredArtifact, TaskId, TaskKind, TaskOutcome, Timestamp, Usage, Verdict,
+};
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
+
+/// Where a task stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskState {
+    /// Not begun.
+    Waiting,
+    /// Under way.
+    Running {
+        /// When it began.
+        since: Timestamp,
+    },
+    /// Over.
+    Done {
+        /// How it ended.
+        outcome: TaskOutcome,
+    },
+}
+
+/// A task as reports show it.
+#[derive(Debug, Clone)]
+pub struct TaskRow {
+    /// Its key in the workflow.
+    pub id: TaskId,
+    /// What it needs.
+    pub needs: Vec<TaskId>,
+    /// What it is.
+    pub what: TaskKind,
+    /// Its permissions and how they came about.
+    pub decisions: Vec<Decision>,
+    /// Where it stands.
+    pub state: TaskState,
+    /// The last progress: done, total, note.
+    pub progress: Option<(u64, Option<u64>, Option<String>)>,
+    /// What it found.
+    pub findings: Vec<Finding>,
+    /// What it was refused.
+    pub refusals: Vec<Refusal>,
+    /// What it stored.
+    pub artifacts: Vec<StoredArtifact>,
+    /// What it decided, if it is a gate.
+    pub decision: Option<GateDecision>,
+    /// Its output.
+    pub output: Option<Value>,
+    /// Why it did not run.
+    pub reason: Option<String>,
+    /// What broke.
+    pub failure: Option<Failure>,
+    /// What it used.
+    pub usage: Usage,
+    /// Whether its outcome does not count.
+    pub tolerated: bool,
+    /// How many lines it logged.
+    pub log_lines: u64,
+}
+
+/// A grant that was never used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusedGrant {
+    /// Which task.
+    pub task: TaskId,
+    /// For example `fs source write`.
+    pub rule: String,
+}
+
+/// A run as reports show it.
+#[derive(Debug, Clone, Default)]
+pub struct RunView {
+    /// The workflow's name.
+    pub workflow: String,
+    /// The workflow file, as it was given.
+    pub file: String,
+    /// What ran.
+    pub plan_hash: Option<Digest>,
+    /// Its tasks, every one after what it needs.
+    pub tasks: Vec<TaskRow>,
+    /// The workflow's outputs.
+    pub outputs: Value,
+    /// How it ended.
+    pub outcome: Option<RunOutcome>,
+    /// Why it was asked to stop.
+    pub cancel: Option<CancelReason>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When its last event was appended.
+    pub updated: Timestamp,
+    index: HashMap<TaskId, usize>,
+}
+
+impl RunView {
+    /// A run from its records.
+    pub fn of(records: &[Record]) -> RunView {
+        let mut view = RunView::default();
+        records.iter().for_each(|record| view.take(record));
+        view
+    }
+
+    /// Takes the next record.
+    pub fn take(&mut self, record: &Record) {
+        self.updated = record.at;
+        if let Event::RunCreated { workflow, file, plan_hash, tasks, .. } = &record.event {
+            (self.workflow, self.file, self.plan_hash) = (workflow.clone(), file.clone(), Some(*plan_hash));
+            self.created = record.at;
+            self.tasks = tasks.iter().map(row).collect();
+            self.index = tasks.iter().enumerate().map(|(index, task)| (task.id.clone(), index)).collect();
+            return;
+        }
+        if let Some(task) = record.event.task() {
+            // A log that names an unknown task is damaged; a report of the rest is still worth something.
+            if let Some(row) = self.index.get(task).and_then(|index| self.tasks.get_mut(*index)) {
+                row.take(record);
+            }
+            return;
+        }
+        match &record.event {
+            Event::CancelRequested { reason } => self.cancel = Some(*reason),
+            Event::RunFinished { outcome, outputs } => (self.outcome, self.outputs) = (Some(*outcome), outputs.clone()),
+            _ => {}
+        }
+    }
+
+    /// The row of a task.
+    pub fn task(&self, id: &TaskId) -> Option<&TaskRow> {
+        self.index.get(id).and_then(|index| self.tasks.get(*index))
+    }
+
+    /// Fingerprints that a gate's waivers covered.
+    pub fn waived(&self) -> BTreeSet<&str> {
+        self.tasks.iter().filter_map(|task| task.decision.as_ref()).flat_map(|d| d.waived.iter().map(String::as_str)).collect()
+    }
+
+    /// Open findings with their tasks, the worst first.
+    pub fn open_findings(&self) -> Vec<(&TaskRow, &Finding)> {
+        let mut found: Vec<_> = self
+            .tasks
+            .iter()
+            .flat_map(|task| task.findings.iter().map(move |finding| (task, finding)))
+            .filter(|(_, finding)| finding.status == FindingStatus::Open)
+            .collect();
+        found.sort_by(|a, b| {
+            let key = |finding: &Finding| {
+                (std::cmp::Reverse(finding.severity), finding.location.as_ref().map(|at| (at.path.clone(), at.line)))
+            };
+            key(a.1).cmp(&key(b.1))
+        });
+        found
+    }
+
+    /// Grants that no finished task of this run used.
+    pub fn unused_grants(&self) -> Vec<UnusedGrant> {
+        let finished = self.tasks.iter().filter(|task| {
+            matches!(task.state, TaskState::Done { outcome: TaskOutcome::Succeeded | TaskOutcome::Failed })
+        });
+        finished
+            .flat_map(|task| {
+                let granted = task.decisions.iter().filter(|decision| decision.verdict == Verdict::Allowed);
+                granted.filter(|decision| !task.usage.used.contains(&decision.rule)).map(|decision| UnusedGrant {
+                    task: task.id.clone(),
+                    rule: decision.rule.clone(),
+                })
+            })
+            .collect()
+    }
+
+    /// Counts of open findings, from `info` to `critical`.
+    pub fn severities(&self) -> [usize; 5] {
+        self.tasks.iter().fold([0; 5], |mut sum, task| {
+            task.severities().iter().enumerate().for_each(|(at, count)| sum[at] += count);
+            sum
+        })
+    }
+
+    /// From its creation to its last event.
+    pub fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.updated.0 - self.created.0).unwrap_or(0)
+    }
+}
+
+fn row(task: &orch_core::TaskSummary) -> TaskRow {
+    TaskRow {
+        id: task.id.clone(),
+        needs: task.needs.clone(),
+        what: task.what.clone(),
+        decisions: task.decisions.clone(),
+        state: TaskState::Waiting,
+        progress: None,
+        findings: Vec::new(),
+        refusals: Vec::new(),
+        artifacts: Vec::new(),
+        decision: None,
+        output: None,
+        reason: None,
+        failure: None,
+        usage: Usage::default(),
+        tolerated: false,
+        log_lines: 0,
+    }
+}
+
+impl TaskRow {
+    fn take(&mut self, record: &Record) {
+        match &record.event {
+            Event::TaskStarted { .. } => self.state = TaskState::Running { since: record.at },
+            Event::TaskLog { .. } => self.log_lines += 1,
+            Event::TaskProgress { done, total, note, .. } => self.progress = Some((*done, *total, note.clone())),
+            Event::TaskFindings { findings, .. } => self.findings.extend_from_slice(findings),
+            Event::TaskRefused { refusal, .. } => self.refusals.push(refusal.clone()),
+            Event::ArtifactStored { artifact, .. } => self.artifacts.push(artifact.clone()),
+            Event::GateDecided { decision, .. } => self.decision = Some(decision.clone()),
+            Event::TaskFinished { outcome, output, reason, failure, usage, tolerated, .. } => {
+                self.state = TaskState::Done { outcome: *outcome };
+                (self.output, self.reason, self.failure) = (output.clone(), reason.clone(), failure.clone());
+                (self.usage, self.tolerated) = (usage.clone(), *tolerated);
+            }
+            Event::RunCreated { .. } | Event::CancelRequested { .. } | Event::RunFinished { .. } => {}
+        }
+    }
+
+    /// Counts of open findings, from `info` to `critical`.
+    pub fn severities(&self) -> [usize; 5] {
+        let mut counts = [0; 5];
+        for finding in self.findings.iter().filter(|finding| finding.status == FindingStatus::Open) {
+            counts[finding.severity as usize] += 1;
+        }
+        counts
+    }
+
+    /// `2 critical, 1 low`; empty when nothing is open.
+    pub fn severity_words(&self) -> String {
+        severity_words(self.severities())
+    }
+}
+
+pub(crate) fn severity_words(counts: [usize; 5]) -> String {
+    let worst_first = Severity::ALL.iter().rev().map(|severity| (counts[*severity as usize], severity));
+    let words: Vec<_> = worst_first.filter(|(count, _)| *count > 0).map(|(count, s)| format!("{count} {s}")).collect();
+    words.join(", ")
+}

@@ -1,0 +1,263 @@
+//! `plugin.yaml`: what a plugin says of itself, as its author writes it. The schemas of its tasks may be left out there, when
+//! the component describes itself.
+
+use crate::read::{Fields, Keys, Reader};
+use crate::workflow::{ACCESSES, limits};
+use crate::yaml::{self, Kind, Node};
+use orch_core::{
+    ArtifactAsk, Ask, Code, Diagnostic, EnvAsk, FsAsk, InvalidName, LimitsRequest, Manifest, PluginName,
+    PluginTaskName, Source, TaskManifest,
+};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+const MOST_TASKS: usize = 1_000;
+const LONGEST_TEXT: usize = 2_000;
+
+pub(crate) const FILE: Keys = Keys {
+    of: "a plugin manifest",
+    known: &["schema", "name", "version", "description", "license", "tasks", "permissions", "limits"],
+    later: &["world", "language", "build", "homepage", "repository", "authors", "secrets"],
+};
+pub(crate) const TASK: Keys = Keys {
+    of: "a plugin's task",
+    known: &["description", "idempotent", "input", "output"],
+    later: &["permissions", "limits"],
+};
+pub(crate) const PERMISSIONS: Keys = Keys {
+    of: "`permissions`",
+    known: &["fs", "env", "artifacts"],
+    later: &["net", "secrets", "exec", "kv", "clock", "random"],
+};
+pub(crate) const FS: Keys =
+    Keys { of: "an asked folder", known: &["mount", "access", "reason", "optional"], later: &[] };
+pub(crate) const NAMED: Keys = Keys { of: "an asked name", known: &["name", "reason", "optional"], later: &["quota"] };
+
+/// A manifest as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManifestSource {
+    /// `namespace/name`
+    pub name: PluginName,
+    /// Semantic version.
+    pub version: semver::Version,
+    /// One or two sentences.
+    pub description: String,
+    /// An SPDX expression.
+    pub license: String,
+    /// What it can do.
+    pub tasks: BTreeMap<PluginTaskName, TaskSource>,
+    /// The most it will ever ask for.
+    pub permissions: Ask,
+    /// Limits it would like to have.
+    pub limits: LimitsRequest,
+}
+
+/// One task as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskSource {
+    /// One or two sentences.
+    pub description: String,
+    /// Whether running it twice does no more than running it once.
+    pub idempotent: bool,
+    /// JSON Schema of what it takes.
+    pub input: Option<Value>,
+    /// JSON Schema of what it returns.
+    pub output: Option<Value>,
+}
+
+impl ManifestSource {
+    /// The whole manifest; schemas that the file leaves out come from what the component says of itself, by task.
+    ///
+    /// # Errors
+    /// When a schema is in neither, is no JSON Schema, or the component describes a task that the file does not have.
+    pub fn complete(self, described: &BTreeMap<String, (Value, Value)>) -> Result<Manifest, String> {
+        if let Some(extra) = described.keys().find(|name| !self.tasks.contains_key(name.as_str())) {
+            let extra = crate::read::shown(extra);
+            return Err(format!("the component has the task `{extra}`, which plugin.yaml does not name"));
+        }
+        let mut tasks = BTreeMap::new();
+        for (name, task) in self.tasks {
+            let found = described.get(name.as_str());
+            let missing = |what: &str| {
+                format!("the task `{name}` has no {what} schema, neither in plugin.yaml nor in the component")
+            };
+            let input = task.input.or_else(|| found.map(|(input, _)| input.clone())).ok_or_else(|| missing("input"))?;
+            let output =
+                task.output.or_else(|| found.map(|(_, output)| output.clone())).ok_or_else(|| missing("output"))?;
+            for (what, schema) in [("input", &input), ("output", &output)] {
+                crate::plan::validator(schema)
+                    .map_err(|error| format!("the {what} schema of the task `{name}` is not valid: {error}"))?;
+            }
+            tasks.insert(
+                name,
+                TaskManifest { description: task.description, idempotent: task.idempotent, input, output },
+            );
+        }
+        Ok(Manifest {
+            schema: Manifest::SCHEMA.to_owned(),
+            name: self.name,
+            version: self.version,
+            description: self.description,
+            license: self.license,
+            tasks,
+            permissions: self.permissions,
+            limits: self.limits,
+        })
+    }
+}
+
+/// Reads a `plugin.yaml`.
+pub fn parse_manifest(source: &Source) -> (Option<ManifestSource>, Vec<Diagnostic>) {
+    let (tree, found) = yaml::read(source);
+    let mut reader = Reader::new(source, found);
+    let manifest = tree.and_then(|tree| read(&mut reader, &tree));
+    let usable = !reader.failed();
+    (manifest.filter(|_| usable), reader.finish())
+}
+
+fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<ManifestSource> {
+    let of = "a plugin manifest";
+    let fields = reader.fields(tree, &FILE)?;
+    reader.schema(&fields, of, Manifest::SCHEMA);
+    let name = reader.require(&fields, "name", of).and_then(|node| reader.name(node, "name"));
+    let version = reader.require(&fields, "version", of).and_then(|node| {
+        let text = reader.text(node, "version")?;
+        match semver::Version::parse(&text) {
+            Ok(version) => Some(version),
+            Err(error) => {
+                let message = format!("`{}` is no version: {error}", crate::read::shown(&text));
+                reader.error_help(Code::WrongType, &node.span, message, "write three numbers, as in `1.0.0`");
+                None
+            }
+        }
+    });
+    let description = said(reader, &fields, "description", of);
+    let license = said(reader, &fields, "license", of);
+    let permissions = fields.get("permissions").map(|node| permissions(reader, node)).unwrap_or_default();
+    let limits = fields.get("limits").map(|node| limits(reader, node)).unwrap_or_default();
+    let tasks = reader.require(&fields, "tasks", of).map(|node| tasks(reader, node))?;
+    Some(ManifestSource {
+        name: name?,
+        version: version?,
+        description: description?,
+        license: license?,
+        tasks,
+        permissions,
+        limits,
+    })
+}
+
+/// Text that must be there, is not empty, and is not a book.
+fn said(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str, of: &str) -> Option<String> {
+    let node = reader.require(fields, name, of)?;
+    let text = reader.text(node, name)?;
+    if text.trim().is_empty() {
+        reader.error(Code::WrongType, &node.span, format!("`{name}` is empty"));
+        return None;
+    }
+    if text.len() > LONGEST_TEXT {
+        let message = format!("`{name}` has {} bytes, at most {LONGEST_TEXT} are allowed", text.len());
+        reader.error(Code::WrongType, &node.span, message);
+        return None;
+    }
+    Some(text)
+}
+
+fn tasks(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<PluginTaskName, TaskSource> {
+    let entries = reader.entries(node, "tasks");
+    if entries.is_empty() && matches!(node.kind, Kind::Map(_)) {
+        reader.error(Code::MissingKey, &node.span, "a plugin needs a task");
+    }
+    if entries.len() > MOST_TASKS {
+        let message = format!("there are {} tasks, at most {MOST_TASKS} are allowed", entries.len());
+        reader.error(Code::TooMany, &(node.span.start..node.span.start), message);
+        return BTreeMap::new();
+    }
+    let mut tasks = BTreeMap::new();
+    for (key, value) in entries {
+        let name = reader.checked_name::<PluginTaskName>(&key.text, &key.span);
+        let Some(fields) = reader.fields(value, &TASK) else { continue };
+        let description = said(reader, &fields, "description", "a plugin's task").unwrap_or_default();
+        let idempotent = fields.get("idempotent").and_then(|node| reader.boolean(node, "idempotent")).unwrap_or(false);
+        let mut schema = |name: &str| {
+            let node = fields.get(name)?;
+            if !matches!(node.kind, Kind::Map(_) | Kind::Bool(_)) {
+                let message = format!("`{name}` is a JSON Schema, not {}", node.kind.word());
+                reader.error(Code::WrongType, &node.span, message);
+                return None;
+            }
+            let schema = json(node);
+            if let Err(error) = crate::plan::validator(&schema) {
+                reader.error(Code::WrongType, &node.span, format!("`{name}` is no valid JSON Schema: {error}"));
+            }
+            Some(schema)
+        };
+        let (input, output) = (schema("input"), schema("output"));
+        if let Some(name) = name {
+            tasks.insert(name, TaskSource { description, idempotent, input, output });
+        }
+    }
+    tasks
+}
+
+/// A node as JSON, without expressions.
+fn json(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Null => Value::Null,
+        Kind::Bool(value) => Value::from(*value),
+        Kind::Int { value, .. } => Value::from(*value),
+        Kind::Float { value, .. } => Value::from(*value),
+        Kind::Text(text) => Value::from(text.as_str()),
+        Kind::Seq(items) => items.iter().map(json).collect(),
+        Kind::Map(entries) => {
+            Value::Object(entries.iter().map(|(key, value)| (key.text.clone(), json(value))).collect::<Map<_, _>>())
+        }
+    }
+}
+
+fn permissions(reader: &mut Reader<'_>, node: &Node) -> Ask {
+    let mut ask = Ask::default();
+    let Some(fields) = reader.fields(node, &PERMISSIONS) else { return ask };
+    for item in fields.get("fs").map(|node| reader.items(node, "fs")).unwrap_or_default() {
+        let of = "an asked folder";
+        let Some(fields) = reader.fields(item, &FS) else { continue };
+        let mount = reader.require(&fields, "mount", of).and_then(|node| reader.name(node, "mount"));
+        let access = reader.require(&fields, "access", of).and_then(|node| reader.choice(node, "access", ACCESSES));
+        let reason = said(reader, &fields, "reason", of);
+        let optional = fields.get("optional").and_then(|node| reader.boolean(node, "optional")).unwrap_or(false);
+        if let (Some(mount), Some(access), Some(reason)) = (mount, access, reason) {
+            let item_span = &item.span;
+            match ask.fs.iter().any(|other| other.mount == mount) {
+                true => reader.error(Code::Contradiction, item_span, format!("the mount `{mount}` is asked for twice")),
+                false => ask.fs.push(FsAsk { mount, access, reason, optional }),
+            }
+        }
+    }
+    for (name, reason, optional) in named(reader, &fields, "env") {
+        ask.env.push(EnvAsk { name, reason, optional });
+    }
+    for (name, reason, optional) in named(reader, &fields, "artifacts") {
+        ask.artifacts.push(ArtifactAsk { name, reason, optional });
+    }
+    ask
+}
+
+fn named<T>(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: &str) -> Vec<(T, String, bool)>
+where
+    T: for<'a> TryFrom<&'a str, Error = InvalidName> + PartialEq + std::fmt::Display,
+{
+    let mut all: Vec<(T, String, bool)> = Vec::new();
+    for item in fields.get(kind).map(|node| reader.items(node, kind)).unwrap_or_default() {
+        let Some(fields) = reader.fields(item, &NAMED) else { continue };
+        let name = reader.require(&fields, "name", NAMED.of).and_then(|node| reader.name::<T>(node, "name"));
+        let reason = said(reader, &fields, "reason", NAMED.of);
+        let optional = fields.get("optional").and_then(|node| reader.boolean(node, "optional")).unwrap_or(false);
+        if let (Some(name), Some(reason)) = (name, reason) {
+            match all.iter().any(|(other, ..)| *other == name) {
+                true => reader.error(Code::Contradiction, &item.span, format!("`{name}` is asked for twice")),
+                false => all.push((name, reason, optional)),
+            }
+        }
+    }
+    all
+}

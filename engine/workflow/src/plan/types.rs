@@ -1,0 +1,241 @@
+//! The plan itself. It is stored with its run: resume and replay use it, whatever the files say by then.
+//!
+//! Format 1. A reader refuses every other number. A key may be added when its absence means what it meant before; everything
+//! else needs the next number.
+
+use super::gate::PlannedGate;
+use crate::expr::{Expr, ExprError, Template, evaluate};
+use crate::scope::Scope;
+use orch_core::{
+    Decision, Digest, Effective, Limits, Period, PluginTask, SignerId, TaskId, TaskKind, TaskSummary, digest_of,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// What will run. Only [`crate::plan`] and reading a stored one make it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub(super) format: Format,
+    pub(super) workflow: String,
+    pub(super) file: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) timeout: Option<Period>,
+    pub(super) inputs: Value,
+    pub(super) tasks: Vec<PlannedTask>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) outputs: Vec<(String, Template)>,
+}
+
+/// The version of the stored form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub(super) struct Format;
+
+const FORMAT: u32 = 1;
+
+impl TryFrom<u32> for Format {
+    type Error = String;
+    fn try_from(format: u32) -> Result<Format, String> {
+        match format {
+            FORMAT => Ok(Format),
+            other => Err(format!("this version reads plans of format {FORMAT}, not {other}")),
+        }
+    }
+}
+
+impl From<Format> for u32 {
+    fn from(_: Format) -> u32 {
+        FORMAT
+    }
+}
+
+/// A task of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedTask {
+    /// Its key in the workflow.
+    pub id: TaskId,
+    /// What it needs directly.
+    pub needs: Vec<TaskId>,
+    /// Its condition; absent for `success()`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Expr>,
+    pub(super) ignores_failed_needs: bool,
+    /// Whether the run goes on whatever its outcome.
+    pub continue_on_error: bool,
+    /// How long it may take.
+    pub timeout: Period,
+    /// What it does.
+    pub kind: PlannedKind,
+    /// How its outputs are made of what the plugin returns; absent: they are what the plugin returns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Vec<(String, Template)>>,
+}
+
+/// What a task does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlannedKind {
+    /// Runs a plugin.
+    Plugin(Box<PlannedPlugin>),
+    /// Decides over findings.
+    Gate(Box<PlannedGate>),
+}
+
+/// The plugin of a task and what it may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedPlugin {
+    /// Which plugin and task, by digest.
+    #[serde(with = "shared")]
+    pub plugin: Arc<PluginTask>,
+    /// Who signed it; absent for an unsigned file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<SignerId>,
+    /// As written in the workflow.
+    pub uses: String,
+    /// Its input.
+    pub with: Template,
+    /// What it may reach.
+    #[serde(with = "shared")]
+    pub grants: Arc<Effective>,
+    /// What it may use up.
+    #[serde(with = "shared")]
+    pub limits: Arc<Limits>,
+    /// How its permissions came about.
+    pub decisions: Vec<Decision>,
+    /// JSON Schema of its input.
+    pub input_schema: Value,
+    /// JSON Schema of its output.
+    pub output_schema: Value,
+    /// Whether running it twice does no more than running it once.
+    pub idempotent: bool,
+}
+
+/// Serde does not look through `Arc` without a feature that everybody else would get too.
+mod shared {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::sync::Arc;
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Arc<T>, D::Error> {
+        T::deserialize(from).map(Arc::new)
+    }
+}
+
+impl Plan {
+    /// Names exactly what will run: the digest of the plan's canonical JSON.
+    pub fn hash(&self) -> Digest {
+        digest_of(self)
+    }
+
+    /// The workflow's name.
+    pub fn workflow(&self) -> &str {
+        &self.workflow
+    }
+
+    /// The workflow's file, as it was given.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// How long a run may take.
+    pub fn timeout(&self) -> Option<Period> {
+        self.timeout
+    }
+
+    /// The resolved inputs, an object.
+    pub fn inputs(&self) -> &Value {
+        &self.inputs
+    }
+
+    /// The tasks, each after what it needs.
+    pub fn tasks(&self) -> &[PlannedTask] {
+        &self.tasks
+    }
+
+    /// The tasks as reporters see them.
+    pub fn summaries(&self) -> Vec<TaskSummary> {
+        let summary = |task: &PlannedTask| {
+            let (what, decisions) = match &task.kind {
+                PlannedKind::Plugin(plugin) => {
+                    let PluginTask { name, version, digest, .. } = plugin.plugin.as_ref();
+                    let what = TaskKind::Plugin { plugin: name.clone(), version: version.clone(), digest: *digest };
+                    (what, plugin.decisions.clone())
+                }
+                PlannedKind::Gate(_) => (TaskKind::Gate, Vec::new()),
+            };
+            TaskSummary { id: task.id.clone(), needs: task.needs.clone(), what, decisions }
+        };
+        self.tasks.iter().map(summary).collect()
+    }
+
+    /// The workflow's outputs when every task has ended, an object.
+    ///
+    /// # Errors
+    /// When an expression cannot be evaluated with the values of the run.
+    pub fn render_outputs(&self, scope: &Scope<'_>) -> Result<Value, ExprError> {
+        render(&self.outputs, scope, None)
+    }
+}
+
+impl PlannedTask {
+    /// Whether the condition decides about failed needs itself, because it calls `success()`, `failure()` or `always()`. A
+    /// task that does not is unreachable when [`Scope::needs_succeeded`] is false, and its condition is not evaluated.
+    pub fn ignores_failed_needs(&self) -> bool {
+        self.ignores_failed_needs
+    }
+
+    /// Whether the task runs. Without a condition that is [`Scope::needs_succeeded`].
+    ///
+    /// # Errors
+    /// When the condition cannot be evaluated or yields no boolean.
+    pub fn condition_holds(&self, scope: &Scope<'_>) -> Result<bool, ExprError> {
+        match &self.condition {
+            None => Ok(scope.needs_succeeded()),
+            Some(condition) => boolean(evaluate(condition, scope, None)?),
+        }
+    }
+
+    /// The input of the plugin: `with`, rendered. `null` for a gate.
+    ///
+    /// # Errors
+    /// When an expression cannot be evaluated with the values of the run.
+    pub fn input(&self, scope: &Scope<'_>) -> Result<Value, ExprError> {
+        match &self.kind {
+            PlannedKind::Plugin(plugin) => plugin.with.render(scope, None),
+            PlannedKind::Gate(_) => Ok(Value::Null),
+        }
+    }
+
+    /// The outputs of the task, made of what the plugin returned.
+    ///
+    /// # Errors
+    /// When an expression cannot be evaluated with the values of the run.
+    pub fn outputs(&self, plugin_output: &Value, scope: &Scope<'_>) -> Result<Value, ExprError> {
+        match &self.outputs {
+            None => Ok(plugin_output.clone()),
+            Some(outputs) => render(outputs, scope, Some(plugin_output)),
+        }
+    }
+}
+
+pub(super) fn boolean(value: Value) -> Result<bool, ExprError> {
+    match value {
+        Value::Bool(value) => Ok(value),
+        other => {
+            let other = crate::read::shown(&other.to_string());
+            Err(ExprError { message: format!("a condition is a boolean, and this is `{other}`") })
+        }
+    }
+}
+
+fn render(outputs: &[(String, Template)], scope: &Scope<'_>, output: Option<&Value>) -> Result<Value, ExprError> {
+    let rendered = outputs.iter().map(|(name, template)| Ok((name.clone(), template.render(scope, output)?)));
+    rendered.collect::<Result<Map<_, _>, ExprError>>().map(Value::Object)
+}

@@ -1,0 +1,406 @@
+//! The shape of the files that people write, for editors only: JSON Schemas are generated from these types, with the comments
+//! as descriptions. Reading is done elsewhere, because it collects every problem with its place; a test compares the keys.
+#![expect(dead_code, reason = "these types are never made; only their shape is used")]
+
+use schemars::JsonSchema;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A workflow of orch-wasm.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Workflow {
+    /// The version of the language.
+    schema: WorkflowVersion,
+    /// The workflow's name; runs are found by it.
+    #[schemars(length(min = 1, max = 100))]
+    name: String,
+    /// What the workflow is for.
+    description: Option<String>,
+    /// Free text by which runs are found.
+    labels: Option<BTreeMap<String, String>>,
+    /// How long a run may take.
+    timeout: Option<Duration>,
+    /// Values from whoever starts a run.
+    inputs: Option<BTreeMap<String, Input>>,
+    /// What holds for every task that does not say otherwise.
+    defaults: Option<Defaults>,
+    /// What is done, by name.
+    #[schemars(length(min = 1, max = 10000))]
+    tasks: BTreeMap<String, Task>,
+    /// What a run gives, by name. Values may hold `${{ inputs… }}`, `${{ tasks.a.outputs… }}` and `${{ run.id }}`.
+    outputs: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(JsonSchema)]
+enum WorkflowVersion {
+    #[schemars(rename = "orch-wasm/v1")]
+    V1,
+}
+
+/// A whole number and a unit: `250ms`, `90s`, `10m`, `2h`, `1d`.
+#[derive(JsonSchema)]
+#[schemars(extend("pattern" = "^[0-9]+(ms|s|m|h|d)$"))]
+struct Duration(String);
+
+/// A whole number and a unit: `512B`, `64KiB`, `10MiB`, `1GiB`.
+#[derive(JsonSchema)]
+#[schemars(extend("pattern" = "^[0-9]+(B|KiB|MiB|GiB)$"))]
+struct Size(String);
+
+/// What holds for every task that does not say otherwise.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Defaults {
+    /// How long a task may take; 10m if nobody says anything.
+    timeout: Option<Duration>,
+    /// Whether the run goes on whatever the outcome of a task that runs a plugin.
+    continue_on_error: Option<bool>,
+}
+
+/// A value from whoever starts a run.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Input {
+    /// What it takes. A directory or a file is relative to the workflow's folder.
+    r#type: InputType,
+    /// What it is for.
+    description: Option<String>,
+    /// Its value when none is given.
+    default: Option<Value>,
+    /// Whether a value must be given; by default that is so when there is no `default`.
+    required: Option<bool>,
+    /// What a `choice` chooses from.
+    #[schemars(length(min = 1))]
+    options: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum InputType {
+    String,
+    Integer,
+    Number,
+    Boolean,
+    Choice,
+    Directory,
+    File,
+}
+
+/// A task: a plugin that runs, or a gate that decides.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["uses"] }, { "required": ["gate"] }]))]
+pub(crate) struct Task {
+    /// The plugin: `namespace/name@^1.2`, `namespace/name/task@^1.2`, `./file.wasm` or `./file.wasm#task`.
+    uses: Option<String>,
+    /// A decision over the findings of the needed tasks.
+    gate: Option<Gate>,
+    /// The plugin's input. Values may hold `${{ }}`.
+    with: Option<BTreeMap<String, Value>>,
+    /// Tasks that have to end before this one starts.
+    needs: Option<Needs>,
+    /// Whether the task runs: an expression, with `success()`, `failure()` and `always()`.
+    r#if: Option<Condition>,
+    /// What the plugin may reach. Nothing is granted that is not written.
+    permissions: Option<Permissions>,
+    /// What the plugin may use up; a task can only lower it.
+    limits: Option<Limits>,
+    /// How long the task may take.
+    timeout: Option<Duration>,
+    /// Whether the run goes on whatever the outcome.
+    continue_on_error: Option<bool>,
+    /// The task's outputs, made of what the plugin returned: `{ name: "${{ output.a.b }}" }`.
+    outputs: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Needs {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Condition {
+    Expression(String),
+    Constant(bool),
+}
+
+/// What a plugin may reach.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Permissions {
+    /// Folders.
+    fs: Option<Vec<FsGrant>>,
+    /// Environment variables.
+    env: Option<Vec<String>>,
+    /// Files that outlive the task.
+    artifacts: Option<Vec<String>>,
+}
+
+/// A granted folder.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct FsGrant {
+    /// The name under which the plugin sees it: `source` is `/source`.
+    mount: String,
+    /// The folder, relative to the workflow file. May hold `${{ inputs… }}`.
+    path: String,
+    /// How it may be used.
+    access: Access,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Access {
+    Read,
+    Write,
+}
+
+/// What a plugin may use up.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Linear memory.
+    memory: Option<Size>,
+    /// Bytes of log.
+    log: Option<Size>,
+    /// Bytes of output.
+    output: Option<Size>,
+    /// Number of findings.
+    findings: Option<u64>,
+    /// Bytes of all artifacts.
+    artifacts: Option<Size>,
+}
+
+/// A decision over findings.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Gate {
+    /// The run to compare with: `last-succeeded`, or a run's id. What it had found is not new.
+    baseline: Option<String>,
+    /// The file with the waivers, relative to the workflow file.
+    waivers: Option<String>,
+    /// What must hold.
+    #[schemars(length(min = 1, max = 1000))]
+    checks: Vec<Check>,
+}
+
+/// Something that must hold.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Check {
+    /// Its name.
+    id: String,
+    /// An expression over `findings.of('task')`, `findings.all()`, `tasks`, `inputs` and `run`.
+    assert: Condition,
+    /// What happens when it does not hold.
+    on_fail: Option<OnFail>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum OnFail {
+    Block,
+    Warn,
+}
+
+/// What the owner of a host allows.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Policy {
+    /// The version of this format.
+    schema: PolicyVersion,
+    /// Who may sign which plugins. A plugin that no rule names is not trusted.
+    trust: Option<Vec<Trust>>,
+    /// Whether `uses: ./file.wasm` may run without a signature.
+    unsigned_files: Option<bool>,
+    /// Components that never run: `sha256:…`.
+    #[schemars(inner(regex(pattern = r"^sha256:[0-9a-f]{64}$")))]
+    banned: Option<Vec<String>>,
+    /// Ceilings for every task.
+    limits: Option<Limits>,
+    /// What may be granted; the first block whose pattern matches the plugin applies.
+    plugins: Option<Vec<PluginBlock>>,
+}
+
+#[derive(JsonSchema)]
+enum PolicyVersion {
+    #[schemars(rename = "orch-policy/v1")]
+    V1,
+}
+
+/// Who may sign plugins whose name fits.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Trust {
+    /// A whole name, or a beginning with `*` at its end.
+    plugins: String,
+    /// Ids of keys. Any one of them suffices.
+    #[schemars(inner(regex(pattern = r"^[0-9a-f]{16}$")))]
+    signers: Vec<String>,
+}
+
+/// What plugins whose name fits may be granted.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct PluginBlock {
+    /// A whole name, or a beginning with `*` at its end.
+    plugins: String,
+    /// Folders.
+    fs: Option<FsRules>,
+    /// Environment variables.
+    env: Option<EnvRules>,
+    /// Whether artifacts may be granted.
+    artifacts: Option<bool>,
+}
+
+/// Which folders may be granted. Deny beats allow.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct FsRules {
+    /// Folders at or below which a grant may lie.
+    allow: Option<Vec<AllowedFolder>>,
+    /// Folders at, below or above which no grant may lie.
+    deny: Option<Vec<String>>,
+}
+
+/// A folder at or below which a grant may lie.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct AllowedFolder {
+    /// Relative to the policy file.
+    path: String,
+    /// The most that may be granted.
+    access: Access,
+}
+
+/// Which environment variables may be granted. Deny beats allow.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct EnvRules {
+    /// Whole names, or beginnings with `*` at their end.
+    allow: Option<Vec<String>>,
+    /// Whole names, or beginnings with `*` at their end.
+    deny: Option<Vec<String>>,
+}
+
+/// What a plugin says of itself.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Manifest {
+    /// The version of this format.
+    schema: ManifestVersion,
+    /// `namespace/name`
+    name: String,
+    /// Semantic version.
+    version: String,
+    /// One or two sentences.
+    description: String,
+    /// An SPDX expression.
+    license: String,
+    /// What the plugin can do, by name.
+    #[schemars(length(min = 1, max = 1000))]
+    tasks: BTreeMap<String, ManifestTask>,
+    /// The most that the plugin will ever ask for.
+    permissions: Option<Asked>,
+    /// Limits that the plugin would like to have.
+    limits: Option<Limits>,
+}
+
+#[derive(JsonSchema)]
+enum ManifestVersion {
+    #[schemars(rename = "orch-plugin/v1")]
+    V1,
+}
+
+/// One task of a plugin.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct ManifestTask {
+    /// One or two sentences.
+    description: String,
+    /// Whether running it twice does no more than running it once.
+    idempotent: Option<bool>,
+    /// JSON Schema (draft 2020-12) of what it takes; may be left out when the component describes itself.
+    input: Option<Value>,
+    /// JSON Schema (draft 2020-12) of what it returns; may be left out when the component describes itself.
+    output: Option<Value>,
+}
+
+/// What a plugin asks for.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// Folders.
+    fs: Option<Vec<AskedFolder>>,
+    /// Environment variables.
+    env: Option<Vec<AskedName>>,
+    /// Files that outlive the task.
+    artifacts: Option<Vec<AskedName>>,
+}
+
+/// An asked folder.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct AskedFolder {
+    /// The name under which the plugin sees it.
+    mount: String,
+    /// The most it does with it.
+    access: Access,
+    /// Why, for the person who grants it.
+    reason: String,
+    /// Whether the plugin works without it.
+    optional: Option<bool>,
+}
+
+/// An asked variable or artifact.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct AskedName {
+    /// Its name.
+    name: String,
+    /// Why, for the person who grants it.
+    reason: String,
+    /// Whether the plugin works without it.
+    optional: Option<bool>,
+}
+
+/// Findings that somebody answers for, until a day.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct WaiversFile {
+    /// The version of this format.
+    schema: WaiversVersion,
+    /// One for each exception.
+    #[schemars(length(max = 10000))]
+    waivers: Vec<Waiver>,
+}
+
+#[derive(JsonSchema)]
+enum WaiversVersion {
+    #[schemars(rename = "orch-waivers/v1")]
+    V1,
+}
+
+/// An exception.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["fingerprint"] }, { "required": ["rule"] }]))]
+pub(crate) struct Waiver {
+    /// Covers the one problem with this fingerprint.
+    fingerprint: Option<String>,
+    /// Covers every problem of this rule.
+    rule: Option<String>,
+    /// Of that rule only what is at or below this path.
+    path: Option<String>,
+    /// Who answers for it.
+    owner: String,
+    /// Why.
+    reason: String,
+    /// The last day on which it holds, `YYYY-MM-DD`.
+    #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
+    expires: String,
+}

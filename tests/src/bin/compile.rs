@@ -1,0 +1,17 @@
+//! The compiling child: the same code that `orch-wasm` runs for itself, in a program of its own, so that these tests need no
+//! command line. `orch-tests-compile [CPU_SECONDS [ADDRESS_SPACE_MIB]]` lowers the limits, for the tests of the limits.
+
+use orch_host::{CompileLimits, compile_in_this_process};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut limits = CompileLimits::default();
+    let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<u64>().ok());
+    if let Some(seconds) = numbers.next() {
+        limits.cpu_seconds = seconds;
+    }
+    if let Some(mebibytes) = numbers.next() {
+        limits.address_space = mebibytes << 20;
+    }
+    ExitCode::from(compile_in_this_process(limits))
+}

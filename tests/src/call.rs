@@ -1,0 +1,134 @@
+//! One attempt as a test states it, and what came of it.
+
+use crate::Seen;
+use camino::Utf8Path;
+use orch_core::{
+    Access, ArtifactName, AttemptOutput, Effective, EffectiveMount, EnvName, Failure, FailureKind, Limits, MountName,
+    Refusal, UpstreamArtifact, Usage,
+};
+use serde_json::Value;
+use std::time::Duration;
+
+/// A call of a task, with nothing granted and default limits.
+pub struct Call {
+    pub(crate) task: String,
+    pub(crate) input: String,
+    pub(crate) grants: Effective,
+    pub(crate) limits: Limits,
+    pub(crate) timeout: Duration,
+    pub(crate) upstream: Vec<UpstreamArtifact>,
+}
+
+impl Call {
+    /// A task of a guest with its input.
+    pub fn new(task: &str, input: Value) -> Call {
+        Call {
+            task: task.to_owned(),
+            input: input.to_string(),
+            grants: Effective { artifacts_asked: true, ..Effective::default() },
+            limits: Limits::default(),
+            // Far above what any case needs, so that a slow machine fails no test; far below what hangs a build.
+            timeout: Duration::from_secs(60),
+            upstream: Vec::new(),
+        }
+    }
+
+    /// Grants a folder.
+    #[must_use]
+    pub fn mount(mut self, name: &str, folder: &std::path::Path, access: Access) -> Call {
+        self.grants.fs.push(EffectiveMount {
+            mount: MountName::try_from(name).unwrap(),
+            root: Utf8Path::from_path(folder).unwrap().to_owned(),
+            below: camino::Utf8PathBuf::new(),
+            access,
+        });
+        self
+    }
+
+    /// Grants a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str) -> Call {
+        self.grants.env.push(EnvName::try_from(name).unwrap());
+        self
+    }
+
+    /// Grants an artifact.
+    #[must_use]
+    pub fn artifact(mut self, name: &str) -> Call {
+        self.grants.artifacts.push(ArtifactName::try_from(name).unwrap());
+        self
+    }
+
+    /// Gives it an artifact of another task.
+    #[must_use]
+    pub fn upstream(mut self, artifact: UpstreamArtifact) -> Call {
+        self.upstream.push(artifact);
+        self
+    }
+
+    /// Changes the limits.
+    #[must_use]
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Call {
+        change(&mut self.limits);
+        self
+    }
+
+    /// Sets the timeout.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Call {
+        self.timeout = timeout;
+        self
+    }
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct Ended {
+    /// The output or what broke.
+    pub result: Result<AttemptOutput, Failure>,
+    /// What was used.
+    pub usage: Usage,
+    /// What the guest did on the way.
+    pub seen: Seen,
+}
+
+impl Ended {
+    /// The output of a task that succeeded.
+    #[track_caller]
+    pub fn output(&self) -> &Value {
+        match &self.result {
+            Ok(AttemptOutput::Succeeded(output)) => output,
+            other => panic!("not succeeded: {other:?}"),
+        }
+    }
+
+    /// What broke.
+    #[track_caller]
+    pub fn failure(&self) -> &Failure {
+        match &self.result {
+            Err(failure) => failure,
+            Ok(output) => panic!("nothing broke: {output:?}"),
+        }
+    }
+
+    /// The name and value of the limit that was reached.
+    #[track_caller]
+    pub fn limit(&self) -> (&str, &str) {
+        match &self.failure().what {
+            FailureKind::Limit { limit, value } => (limit, value),
+            other => panic!("no limit: {other:?}: {}", self.failure().message),
+        }
+    }
+
+    /// The message of a trap.
+    #[track_caller]
+    pub fn trap(&self) -> &str {
+        assert_eq!(self.failure().what, FailureKind::Trap, "{}", self.failure().message);
+        &self.failure().message
+    }
+
+    /// The refusals of one capability.
+    pub fn refusals(&self, capability: &str) -> Vec<&Refusal> {
+        self.seen.refused.iter().filter(|refusal| refusal.capability == capability).collect()
+    }
+}

@@ -1,0 +1,224 @@
+//! A host with all that it needs around it, in folders that go away.
+
+use crate::{Call, Ended, Guest, Recorder, program};
+use orch_core::{
+    ArtifactAsk, ArtifactName, Ask, Attempt, AttemptResult, Blobs, CancelReason, Digest, Faults, FoundPlugin, Manifest,
+    NoFaults, PluginName, PluginTask, PluginTaskName, RunId, TaskId, TaskManifest, TaskRunner,
+};
+use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, LoadError};
+use orch_store::{FolderBlobs, StateFolder};
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle};
+
+/// The compiling child with limits below the usual ones, where a test gives them: seconds of CPU, mebibytes.
+pub fn compiler(limits: &[u64]) -> Compiler {
+    Compiler {
+        program: program("orch-tests-compile"),
+        arguments: limits.iter().map(|limit| OsString::from(limit.to_string())).collect(),
+        limits: CompileLimits::default(),
+    }
+}
+
+/// A compiler that counts how often it is started.
+pub struct CountingCompiler {
+    folder: tempfile::TempDir,
+    /// The compiler.
+    pub compiler: Compiler,
+}
+
+impl CountingCompiler {
+    /// Wraps a compiler.
+    pub fn new(inner: &Compiler) -> CountingCompiler {
+        let folder = tempfile::tempdir().unwrap();
+        let (script, count) = (folder.path().join("compile"), folder.path().join("count"));
+        let text = format!("#!/bin/sh\necho started >> {}\nexec {} \"$@\"\n", count.display(), inner.program.display());
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        CountingCompiler { folder, compiler: Compiler { program: script, ..inner.clone() } }
+    }
+
+    /// How often it was started.
+    pub fn starts(&self) -> usize {
+        std::fs::read_to_string(self.folder.path().join("count")).map_or(0, |text| text.lines().count())
+    }
+}
+
+/// A host, its blobs, and threads to run guests on.
+pub struct Sandbox {
+    /// The host.
+    pub host: Host,
+    blobs: Arc<FolderBlobs>,
+    state: PathBuf,
+    runtime: tokio::runtime::Runtime,
+    _folder: tempfile::TempDir,
+}
+
+/// An attempt that goes on.
+pub struct Running {
+    /// What it has done so far.
+    pub recorder: Arc<Recorder>,
+    handle: JoinHandle<AttemptResult>,
+    cancel: Option<oneshot::Sender<CancelReason>>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Running {
+    /// Asks it to stop.
+    pub fn cancel(&mut self) {
+        let _ = self.cancel.take().unwrap().send(CancelReason::Requested);
+    }
+
+    /// Its end.
+    #[track_caller]
+    pub fn end(self) -> Ended {
+        self.try_end().unwrap()
+    }
+
+    /// Its end, or that it panicked.
+    ///
+    /// # Errors
+    /// When the attempt panicked.
+    pub fn try_end(self) -> Result<Ended, JoinError> {
+        let AttemptResult { result, usage } = self.runtime.block_on(self.handle)?;
+        Ok(Ended { result, usage, seen: self.recorder.seen() })
+    }
+}
+
+impl Sandbox {
+    /// With the code cache that all tests share: compiling the large guest takes longer than most tests.
+    pub fn new() -> Sandbox {
+        Sandbox::with(shared_cache(), compiler(&[]), Arc::new(NoFaults))
+    }
+
+    /// With other parts.
+    pub fn with(cache: Option<CodeCache>, compiler: Compiler, faults: Arc<dyn Faults>) -> Sandbox {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let blobs = Arc::new(FolderBlobs::new(StateFolder::open(&state).unwrap()));
+        let env = |name: &str| match name {
+            "GRANTED" => Some("value".to_owned()),
+            "SECRET" => Some("hidden".to_owned()),
+            _ => None,
+        };
+        let options = HostOptions {
+            compiler,
+            cache,
+            blobs: Arc::clone(&blobs) as Arc<dyn Blobs>,
+            env: Arc::new(env),
+            faults,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Sandbox { host: Host::new(options).unwrap(), blobs, state, runtime, _folder: folder }
+    }
+
+    /// Where runs keep their artifacts.
+    pub fn blobs(&self) -> &FolderBlobs {
+        &self.blobs
+    }
+
+    /// The state folder.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Loads a component.
+    ///
+    /// # Errors
+    /// As [`Host::load`].
+    pub fn load(&self, guest: &Guest) -> Result<(), LoadError> {
+        self.host.load(&found(guest))
+    }
+
+    /// Loads a component and starts an attempt.
+    #[track_caller]
+    pub fn start(&self, guest: &Guest, call: Call) -> Running {
+        self.load(guest).unwrap_or_else(|error| panic!("{error}"));
+        let (cancel, cancelled) = oneshot::channel();
+        let recorder = Arc::new(Recorder::default());
+        let attempt = Attempt {
+            run: RunId::try_from("0123456789abcdef0123456789abcdef").unwrap(),
+            task: TaskId::try_from("task").unwrap(),
+            number: 1,
+            plugin: Arc::new(PluginTask {
+                name: name(),
+                version: semver::Version::new(1, 2, 3),
+                digest: Digest::of(&guest.bytes),
+                task: PluginTaskName::try_from(call.task.as_str()).unwrap(),
+            }),
+            input: call.input,
+            grants: Arc::new(call.grants),
+            limits: Arc::new(call.limits),
+            timeout: call.timeout,
+            upstream: call.upstream,
+            cancel: Box::pin(async move {
+                match cancelled.await {
+                    Ok(reason) => reason,
+                    Err(_) => std::future::pending().await,
+                }
+            }),
+        };
+        let handle = self.runtime.spawn(self.host.run(attempt, Arc::clone(&recorder) as Arc<dyn orch_core::LiveEvents>));
+        Running { recorder, handle, cancel: Some(cancel), runtime: self.runtime.handle().clone() }
+    }
+
+    /// Loads a component and runs an attempt to its end.
+    #[track_caller]
+    pub fn run(&self, guest: &Guest, call: Call) -> Ended {
+        self.start(guest, call).end()
+    }
+
+    /// Starts an attempt, waits until its guest says `started`, cancels it, and returns its end with the time that took.
+    #[track_caller]
+    pub fn cancel(&self, guest: &Guest, call: Call) -> (Ended, Duration) {
+        let mut running = self.start(guest, call);
+        running.recorder.wait_for("started");
+        let asked = std::time::Instant::now();
+        running.cancel();
+        let ended = running.end();
+        (ended, asked.elapsed())
+    }
+}
+
+impl Default for Sandbox {
+    fn default() -> Sandbox {
+        Sandbox::new()
+    }
+}
+
+fn name() -> PluginName {
+    PluginName::try_from("test/guest").unwrap()
+}
+
+fn found(guest: &Guest) -> FoundPlugin {
+    let task = TaskManifest { description: String::new(), idempotent: true, input: true.into(), output: true.into() };
+    let artifact = ArtifactAsk { name: ArtifactName::try_from("a").unwrap(), reason: String::new(), optional: true };
+    let manifest = Manifest {
+        schema: Manifest::SCHEMA.to_owned(),
+        name: name(),
+        version: semver::Version::new(1, 2, 3),
+        description: String::new(),
+        license: "Apache-2.0".to_owned(),
+        tasks: guest.tasks.iter().map(|name| (PluginTaskName::try_from(name.as_str()).unwrap(), task.clone())).collect(),
+        permissions: Ask { artifacts: vec![artifact], ..Ask::default() },
+        limits: orch_core::LimitsRequest::default(),
+    };
+    FoundPlugin {
+        manifest: Arc::new(manifest),
+        digest: Digest::of(&guest.bytes),
+        signer: None,
+        bytes: Arc::clone(&guest.bytes),
+    }
+}
+
+fn shared_cache() -> Option<CodeCache> {
+    let folder = crate::marker("CACHE").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/tmp/code-cache-of-tests"),
+        PathBuf::from,
+    );
+    Some(CodeCache::open(&folder, 512 << 20).unwrap())
+}
