@@ -26,7 +26,8 @@ fn echo() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 fn pages(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors").canonicalize()?;
     println!("cargo:rerun-if-changed={}", folder.display());
-    let mut pages: Vec<PathBuf> = std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut pages: Vec<PathBuf> =
+        std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     pages.sort();
     let mut table = String::from("pub(crate) const PAGES: &[(&str, &str)] = &[\n");
     for page in pages {

@@ -24,8 +24,8 @@ impl Guest {
 
 /// The tasks of the guest in `guests/hostile`.
 pub const HOSTILE_TASKS: [&str; 22] = [
-    "files", "preopens", "grow", "recurse", "leak", "artifact", "amplify", "ask", "flood", "bytes", "spin", "wait", "sleep",
-    "poll", "times", "info", "has", "env", "net", "say", "fail", "exit",
+    "files", "preopens", "grow", "recurse", "leak", "artifact", "amplify", "ask", "flood", "bytes", "spin", "wait",
+    "sleep", "poll", "times", "info", "has", "env", "net", "say", "fail", "exit",
 ];
 
 fn repository() -> PathBuf {
@@ -49,7 +49,8 @@ fn build() -> PathBuf {
         .args(["build", "--quiet", "--release", "--locked", "--target", "wasm32-wasip2", "--package", "hostile"])
         .current_dir(repository().join("tests/guests"));
     // What the outer cargo was told is not for the guest: clippy's wrapper, coverage flags, another target folder.
-    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR"] {
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR"]
+    {
         cargo.env_remove(name);
     }
     let built = cargo.output().expect("cargo can be started");

@@ -49,7 +49,11 @@ fn passed(command: &mut Command, least: usize) {
         .and_then(|rest| rest.split(' ').next()?.parse().ok())
         .unwrap_or(0);
     assert!(count >= least, "only {count} tests ran, not {least}:\n{stdout}\n{stderr}");
-    stdout.lines().chain(stderr.lines()).filter(|line| line.starts_with("measured")).for_each(|line| println!("{line}"));
+    stdout
+        .lines()
+        .chain(stderr.lines())
+        .filter(|line| line.starts_with("measured"))
+        .for_each(|line| println!("{line}"));
 }
 
 /// The CPU time that this process has used.

@@ -51,7 +51,7 @@ impl Recorder {
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
         let seen = self.seen.lock().unwrap();
-        let (_, waited) =
+        let (_seen, waited) =
             self.changed.wait_timeout_while(seen, Duration::from_secs(60), |seen| !seen.said(text)).unwrap();
         assert!(!waited.timed_out(), "nobody said `{text}`");
     }

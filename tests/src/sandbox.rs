@@ -105,13 +105,8 @@ impl Sandbox {
             "SECRET" => Some("hidden".to_owned()),
             _ => None,
         };
-        let options = HostOptions {
-            compiler,
-            cache,
-            blobs: Arc::clone(&blobs) as Arc<dyn Blobs>,
-            env: Arc::new(env),
-            faults,
-        };
+        let options =
+            HostOptions { compiler, cache, blobs: Arc::clone(&blobs) as Arc<dyn Blobs>, env: Arc::new(env), faults };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Sandbox { host: Host::new(options).unwrap(), blobs, state, runtime, _folder: folder }
     }
@@ -162,7 +157,8 @@ impl Sandbox {
                 }
             }),
         };
-        let handle = self.runtime.spawn(self.host.run(attempt, Arc::clone(&recorder) as Arc<dyn orch_core::LiveEvents>));
+        let handle =
+            self.runtime.spawn(self.host.run(attempt, Arc::clone(&recorder) as Arc<dyn orch_core::LiveEvents>));
         Running { recorder, handle, cancel: Some(cancel), runtime: self.runtime.handle().clone() }
     }
 
@@ -203,7 +199,11 @@ fn found(guest: &Guest) -> FoundPlugin {
         version: semver::Version::new(1, 2, 3),
         description: String::new(),
         license: "Apache-2.0".to_owned(),
-        tasks: guest.tasks.iter().map(|name| (PluginTaskName::try_from(name.as_str()).unwrap(), task.clone())).collect(),
+        tasks: guest
+            .tasks
+            .iter()
+            .map(|name| (PluginTaskName::try_from(name.as_str()).unwrap(), task.clone()))
+            .collect(),
         permissions: Ask { artifacts: vec![artifact], ..Ask::default() },
         limits: orch_core::LimitsRequest::default(),
     };

@@ -1,1 +1,44 @@
-fn main() {}
+//! Chores of this repository: `cargo xtask demo|test|bench|plugins|docs|check`.
+
+mod bench;
+mod chores;
+mod demo;
+mod docs;
+mod tests;
+
+use anyhow::bail;
+
+const USAGE: &str = "cargo xtask <chore>
+
+  demo      build everything, publish the plugins, run the examples
+  test      every test, unit to whole-binary, guests included
+  check     what a commit has to pass besides the tests: format, lints, layering, licences
+  plugins   build the first-party plugins and publish them, signed, into ./registry
+  docs      write the generated pages: docs/cli.md, docs/schema/*.json
+  bench     measure, beside the physical floor (--quick for a first look)
+";
+
+fn main() -> std::process::ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["demo"] => demo::run(),
+        ["test"] => tests::run(),
+        ["check"] => chores::check(),
+        ["plugins"] => demo::plugins().map(|_| ()),
+        ["docs"] => docs::write(),
+        ["bench", rest @ ..] => bench::run(rest.contains(&"--quick")),
+        [] | ["help" | "--help" | "-h"] => {
+            chores::say(USAGE);
+            Ok(())
+        }
+        [unknown, ..] => (|| bail!("there is no chore `{unknown}`\n\n{USAGE}"))(),
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            chores::say(&format!("error: {error:#}"));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

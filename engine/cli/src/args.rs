@@ -48,7 +48,9 @@ pub(crate) enum Verb {
         folder: PathBuf,
     },
     /// Run a workflow
-    #[command(after_help = "Examples:\n  orch-wasm run\n  orch-wasm run workflow.yaml --input environment=production --jobs 4\n  orch-wasm run workflow.yaml --format json > events.jsonl")]
+    #[command(
+        after_help = "Examples:\n  orch-wasm run\n  orch-wasm run workflow.yaml --input environment=production --jobs 4\n  orch-wasm run workflow.yaml --format json > events.jsonl"
+    )]
     Run(RunArguments),
     /// Show what would run, and what each task could reach
     #[command(after_help = "Examples:\n  orch-wasm plan\n  orch-wasm plan workflow.yaml --format json")]
@@ -70,7 +72,9 @@ pub(crate) enum Verb {
         format: Format,
     },
     /// Draw the graph of a workflow
-    #[command(after_help = "Examples:\n  orch-wasm graph\n  orch-wasm graph workflow.yaml --as dot | dot -Tsvg > graph.svg")]
+    #[command(
+        after_help = "Examples:\n  orch-wasm graph\n  orch-wasm graph workflow.yaml --as dot | dot -Tsvg > graph.svg"
+    )]
     Graph {
         /// The workflow file
         #[arg(default_value = "workflow.yaml")]
@@ -121,7 +125,9 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Cache(CacheVerb),
     /// Print a completion script for a shell
-    #[command(after_help = "Example:\n  orch-wasm completions bash > ~/.local/share/bash-completion/completions/orch-wasm")]
+    #[command(
+        after_help = "Example:\n  orch-wasm completions bash > ~/.local/share/bash-completion/completions/orch-wasm"
+    )]
     Completions {
         /// Which shell
         #[arg(value_enum)]
@@ -228,7 +234,9 @@ pub(crate) enum RunsVerb {
         format: Format,
     },
     /// Show a run
-    #[command(after_help = "Examples:\n  orch-wasm runs show latest\n  orch-wasm runs show 4f2a --format sarif > findings.sarif")]
+    #[command(
+        after_help = "Examples:\n  orch-wasm runs show latest\n  orch-wasm runs show 4f2a --format sarif > findings.sarif"
+    )]
     Show {
         /// A run: id, unique part of it, or `latest`
         #[arg(default_value = "latest")]
@@ -297,7 +305,9 @@ pub(crate) enum PluginVerb {
         file: PathBuf,
     },
     /// Show what a plugin says of itself and what it imports
-    #[command(after_help = "Examples:\n  orch-wasm plugin inspect my-plugin.wasm\n  orch-wasm plugin inspect orch/secret-scan@^0.1")]
+    #[command(
+        after_help = "Examples:\n  orch-wasm plugin inspect my-plugin.wasm\n  orch-wasm plugin inspect orch/secret-scan@^0.1"
+    )]
     Inspect {
         /// A component file, or `namespace/name[@requirement]`
         plugin: String,
@@ -307,7 +317,9 @@ pub(crate) enum PluginVerb {
         format: Format,
     },
     /// Sign a plugin and add it to a registry folder
-    #[command(after_help = "Examples:\n  orch-wasm plugin publish my-plugin            # a folder: builds it first\n  orch-wasm plugin publish my-plugin.wasm --registry ./registry")]
+    #[command(
+        after_help = "Examples:\n  orch-wasm plugin publish my-plugin            # a folder: builds it first\n  orch-wasm plugin publish my-plugin.wasm --registry ./registry"
+    )]
     Publish {
         /// A folder with `plugin.yaml`, or a built component
         plugin: PathBuf,

@@ -60,9 +60,9 @@ impl From<StoreError> for Failure {
             StoreError::UnknownRun(_) | StoreError::Ambiguous { .. } => {
                 Failure::new(Code::UnknownRun, message).help("`orch-wasm runs list` shows the runs")
             }
-            StoreError::Full(_) => {
-                Failure::new(Code::DiskFull, message).exit(Exit::Errored).help("make room, or choose another place with --state")
-            }
+            StoreError::Full(_) => Failure::new(Code::DiskFull, message)
+                .exit(Exit::Errored)
+                .help("make room, or choose another place with --state"),
             StoreError::Conflict { .. } | StoreError::Broken { .. } => {
                 Failure::new(Code::StateUnusable, message).exit(Exit::Errored)
             }
@@ -83,7 +83,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         let text = orch_report::render_diagnostics(&problems.diagnostics, &problems.sources, style.colour);
         terminal::talk(text.trim_end());
         let errors = problems.diagnostics.iter().filter(|one| !one.warning).count();
-        terminal::talk(&format!("\n{} in the way; `orch-wasm explain CODE` tells more", orch_core::plural(errors, "problem")));
+        terminal::talk(&format!(
+            "\n{} in the way; `orch-wasm explain CODE` tells more",
+            orch_core::plural(errors, "problem")
+        ));
         return ExitCode::from(Exit::Invalid as u8);
     }
     if let Some(failure) = error.downcast_ref::<Failure>() {

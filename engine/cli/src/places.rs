@@ -22,8 +22,9 @@ fn utf8(path: PathBuf) -> Result<Utf8PathBuf, Failure> {
 
 impl WorkflowPlace {
     pub(crate) fn of(file: &Path) -> Result<WorkflowPlace, Failure> {
-        let absolute = std::path::absolute(file)
-            .map_err(|error| Failure::new(Code::Unreadable, format!("`{}` cannot be found: {error}", file.display())))?;
+        let absolute = std::path::absolute(file).map_err(|error| {
+            Failure::new(Code::Unreadable, format!("`{}` cannot be found: {error}", file.display()))
+        })?;
         let file = utf8(absolute)?;
         let folder = file.parent().unwrap_or(Utf8Path::new("/"));
         // The folder's own path, without links, so that "below the workflow's folder" means one thing.

@@ -6,7 +6,9 @@ use crate::commands::cache;
 use crate::failure::{Failure, Problems};
 use crate::places::{self, WorkflowPlace};
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_core::{Code, Diagnostic, Digest, Faults, FoundPlugin, NoFaults, Policy, SignerId, Source, Sources};
+use orch_core::{
+    Code, Diagnostic, Digest, Faults, FoundPlugin, NamePattern, NoFaults, Policy, SignerId, Source, Sources, TrustRule,
+};
 use orch_host::{CompileLimits, Compiler, Host, HostOptions};
 use orch_registry::{FolderRegistry, LockFile, LockSource, LockState, LockedPlugin, PublicKey};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
@@ -123,7 +125,11 @@ pub(crate) fn load_policy(given: Option<&Path>, folder: &Utf8Path) -> anyhow::Re
     };
     let place = WorkflowPlace::of(&path)?;
     let source = read_source(&place.file, &place.shown).map_err(one_problem)?;
-    let (policy, _) = accept(&source, orch_workflow::parse_policy(&source, &place.folder))?;
+    let (mut policy, _) = accept(&source, orch_workflow::parse_policy(&source, &place.folder))?;
+    if policy.trust.is_empty() {
+        // A policy without rules about signers is about something else: who may sign is then this installation's own choice.
+        policy.trust.push(TrustRule { plugins: NamePattern("*".to_owned()), signers: trusted_signers()? });
+    }
     Ok(policy)
 }
 
@@ -141,7 +147,8 @@ pub(crate) fn trusted_keys() -> anyhow::Result<Vec<(PathBuf, PublicKey)>> {
     }
     let folder = places::trusted_keys()?;
     if folder.is_dir() {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
         files.sort();
         for file in files.into_iter().filter(|file| file.extension().is_some_and(|ending| ending == "pub")) {
             let key = PublicKey::load(&file).map_err(Failure::from)?;
@@ -156,7 +163,9 @@ fn inputs(pairs: &[String]) -> Result<BTreeMap<String, String>, Failure> {
     let mut inputs = BTreeMap::new();
     for pair in pairs {
         let Some((name, value)) = pair.split_once('=') else {
-            return Err(Failure::new(Code::Usage, format!("`--input {pair}` has no `=`")).help("write --input name=value"));
+            return Err(
+                Failure::new(Code::Usage, format!("`--input {pair}` has no `=`")).help("write --input name=value")
+            );
         };
         if inputs.insert(name.to_owned(), value.to_owned()).is_some() {
             return Err(Failure::new(Code::Usage, format!("the input `{name}` is given twice")));
@@ -281,7 +290,12 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn find(&mut self, used: &UsedPlugin, lock: &mut LockFile, mode: LockMode) -> Result<(FoundPlugin, Option<String>), Failure> {
+    fn find(
+        &mut self,
+        used: &UsedPlugin,
+        lock: &mut LockFile,
+        mode: LockMode,
+    ) -> Result<(FoundPlugin, Option<String>), Failure> {
         let follows = mode == LockMode::Follow;
         let (found, requirement, source) = match &used.reference {
             PluginReference::Registry { name, requirement, .. } => {
@@ -337,7 +351,8 @@ fn held(code: Code, message: String) -> Failure {
 
 fn read_component(path: &Utf8PathBuf, shown: &Utf8Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |error: std::io::Error| {
-        Failure::new(Code::UnknownPlugin, format!("`{shown}` cannot be read: {error}")).help("`orch-wasm plugin build` makes it")
+        Failure::new(Code::UnknownPlugin, format!("`{shown}` cannot be read: {error}"))
+            .help("`orch-wasm plugin build` makes it")
     };
     let open = OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open(path);
     let mut bytes = Vec::new();
@@ -400,7 +415,10 @@ pub(crate) fn load_failure(what: &str, error: &orch_host::LoadError) -> Failure 
 }
 
 /// The state folder and its store, opened for writing.
-pub(crate) fn open_state(prepared: &WorkflowPlace, given: Option<&Path>) -> Result<(StateFolder, Arc<SqliteStore>), Failure> {
+pub(crate) fn open_state(
+    prepared: &WorkflowPlace,
+    given: Option<&Path>,
+) -> Result<(StateFolder, Arc<SqliteStore>), Failure> {
     let folder = StateFolder::open(&prepared.state(given))?;
     let store = Arc::new(SqliteStore::new(folder.clone()));
     store.prepare()?;

@@ -22,7 +22,9 @@ mod ports;
 mod quantity;
 mod text;
 
-pub use attempt::{Attempt, AttemptOutput, AttemptResult, BoxFuture, CancelReason, PluginTask, StoredArtifact, UpstreamArtifact, Usage};
+pub use attempt::{
+    Attempt, AttemptOutput, AttemptResult, BoxFuture, CancelReason, PluginTask, StoredArtifact, UpstreamArtifact, Usage,
+};
 pub use canonical::{canonical_json, digest_of};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Source, Sources, Span};
@@ -42,6 +44,9 @@ pub use permission::{
     RefusedBy, Verdict, evaluate,
 };
 pub use policy::{FsRule, NamePattern, PathRule, PluginRules, Policy, TrustRule};
-pub use ports::{BlobWriter, Blobs, StagedFolder, Clock, Faults, FoundPlugin, LiveEvents, NoFaults, PluginSource, RunStore, RunSummary, StoreError, TaskRunner};
+pub use ports::{
+    BlobWriter, Blobs, Clock, Faults, FoundPlugin, LiveEvents, NoFaults, PluginSource, RunStore, RunSummary,
+    StagedFolder, StoreError, TaskRunner,
+};
 pub use quantity::{InvalidQuantity, Period, Size};
 pub use text::{plural, shorten, visible, visible_multiline};

@@ -109,9 +109,10 @@ impl Ask {
 
     /// What `self` asks for that `before` did not: the lines that a person has to accept.
     pub fn more_than(&self, before: &Ask) -> Vec<String> {
-        let fs = self.fs.iter().filter(|new| {
-            !before.fs.iter().any(|old| old.mount == new.mount && old.access >= new.access)
-        });
+        let fs = self
+            .fs
+            .iter()
+            .filter(|new| !before.fs.iter().any(|old| old.mount == new.mount && old.access >= new.access));
         let env = self.env.iter().filter(|new| !before.env.iter().any(|old| old.name == new.name));
         let artifacts = self.artifacts.iter().filter(|new| !before.artifacts.iter().any(|old| old.name == new.name));
         Ask { fs: fs.cloned().collect(), env: env.cloned().collect(), artifacts: artifacts.cloned().collect() }.lines()
@@ -312,13 +313,19 @@ fn evaluate_fs(plugin: &PluginName, ask: &Ask, grants: &Grants, policy: &Policy,
                     "add to the task: permissions: {{ fs: [{{ mount: {}, path: ./{}, access: {} }}] }}",
                     item.mount, item.mount, item.access
                 );
-                decision.verdict = settle(item.optional, Refusal {
-                    capability: "fs".to_owned(),
-                    target: format!("{} {}", item.mount, item.access),
-                    by: RefusedBy::Workflow,
-                    reason: format!("the plugin asks for the mount `{}` and the task does not grant it", item.mount),
-                    fix: Some(fix),
-                });
+                decision.verdict = settle(
+                    item.optional,
+                    Refusal {
+                        capability: "fs".to_owned(),
+                        target: format!("{} {}", item.mount, item.access),
+                        by: RefusedBy::Workflow,
+                        reason: format!(
+                            "the plugin asks for the mount `{}` and the task does not grant it",
+                            item.mount
+                        ),
+                        fix: Some(fix),
+                    },
+                );
             }
             Some(grant) => {
                 // The intersection of `read` and `write` is `read`: writing without reading is nobody's wish.
@@ -368,7 +375,8 @@ fn allowed_folder(
     };
     let origin = &policy.origin;
     let fix = || {
-        let block = format!("plugins: [{{ plugins: {plugin}, fs: {{ allow: [{{ path: {path}, access: {wanted} }}] }} }}]");
+        let block =
+            format!("plugins: [{{ plugins: {plugin}, fs: {{ allow: [{{ path: {path}, access: {wanted} }}] }} }}]");
         Some(match policy.is_built_in() {
             true => format!("write a policy.yaml beside the workflow that allows it: {block}"),
             false => format!("add to {origin}: {block}"),
@@ -403,15 +411,21 @@ fn evaluate_env(plugin: &PluginName, ask: &Ask, grants: &Grants, policy: &Policy
             fix: Some(fix),
         };
         let verdict = match (granted, allowed) {
-            (false, _) => settle(item.optional, refusal(
-                RefusedBy::Workflow,
-                format!("the plugin asks for the variable `{}` and the task does not grant it", item.name),
-                format!("add to the task: permissions: {{ env: [{}] }}", item.name),
-            )),
+            (false, _) => settle(
+                item.optional,
+                refusal(
+                    RefusedBy::Workflow,
+                    format!("the plugin asks for the variable `{}` and the task does not grant it", item.name),
+                    format!("add to the task: permissions: {{ env: [{}] }}", item.name),
+                ),
+            ),
             (true, false) => Verdict::Refused(refusal(
                 RefusedBy::Policy,
                 format!("{} does not allow `{}` to read it", policy.origin, plugin),
-                format!("add to {}: plugins: [{{ plugins: {plugin}, env: {{ allow: [{}] }} }}]", policy.origin, item.name),
+                format!(
+                    "add to {}: plugins: [{{ plugins: {plugin}, env: {{ allow: [{}] }} }}]",
+                    policy.origin, item.name
+                ),
             )),
             (true, true) => {
                 out.effective.env.push(item.name.clone());
@@ -451,11 +465,14 @@ fn evaluate_artifacts(plugin: &PluginName, ask: &Ask, grants: &Grants, policy: &
             fix: Some(fix),
         };
         let verdict = match (granted, allowed) {
-            (false, _) => settle(item.optional, refusal(
-                RefusedBy::Workflow,
-                format!("the plugin asks to store `{}` and the task does not grant it", item.name),
-                format!("add to the task: permissions: {{ artifacts: [{}] }}", item.name),
-            )),
+            (false, _) => settle(
+                item.optional,
+                refusal(
+                    RefusedBy::Workflow,
+                    format!("the plugin asks to store `{}` and the task does not grant it", item.name),
+                    format!("add to the task: permissions: {{ artifacts: [{}] }}", item.name),
+                ),
+            ),
             (true, false) => Verdict::Refused(refusal(
                 RefusedBy::Policy,
                 format!("{} does not allow `{plugin}` to store artifacts", policy.origin),

@@ -1,6 +1,7 @@
 //! From what the runtime says to what a person needs to know.
 
 use crate::guest::Guest;
+use crate::limiter::{MOST_MEMORIES, MOST_TABLES};
 use orch_core::{Failure, FailureKind, LimitName, PluginTask, shorten, visible};
 use wasmtime::Trap;
 
@@ -20,8 +21,13 @@ pub(crate) fn of_trap(error: &wasmtime::Error, guest: &Guest, plugin: &PluginTas
     if text.contains("store handle limit exceeded") || text.contains("resource table has no free keys") {
         return limit_reached("handles", &guest.facts.limits.handles.to_string());
     }
-    if text.contains("instance count too high") || text.contains("resource limit exceeded: ") {
-        return limit_reached("instances", &text);
+    if let Some((_, what)) = text.split_once("resource limit exceeded: ") {
+        let (name, value) = match what.split(' ').next() {
+            Some("table") => ("tables", MOST_TABLES.to_string()),
+            Some("memory") => ("memories", MOST_MEMORIES.to_string()),
+            _ => ("instances", guest.facts.limits.instances.to_string()),
+        };
+        return limit_reached(name, &value);
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         let message = format!("`{}` ended its process with code {} instead of returning a result", plugin.name, exit.0);
@@ -31,7 +37,8 @@ pub(crate) fn of_trap(error: &wasmtime::Error, guest: &Guest, plugin: &PluginTas
         Some(Trap::StackOverflow) => "its stack overflowed".to_owned(),
         Some(Trap::UnreachableCodeReached) => "it panicked or aborted".to_owned(),
         Some(trap) => trap.to_string(),
-        None => shorten(&visible(&text), LAST_WORDS).into_owned(),
+        // The cause alone: what stands around it is the place in the code, and plugins come without names for it.
+        None => shorten(&visible(&error.root_cause().to_string()), LAST_WORDS).into_owned(),
     };
     Failure::new(FailureKind::Trap, with_last_words(format!("`{}` trapped: {message}", plugin.name), guest))
 }

@@ -97,7 +97,9 @@ impl Audit {
                 capability: capability.to_owned(),
                 target: "…".to_owned(),
                 by,
-                reason: format!("more than {MOST_REFUSALS} different refusals; further ones are refused, and not listed"),
+                reason: format!(
+                    "more than {MOST_REFUSALS} different refusals; further ones are refused, and not listed"
+                ),
                 fix: None,
             }
         } else {

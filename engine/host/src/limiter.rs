@@ -16,8 +16,8 @@ pub(crate) struct Limiter {
 }
 
 /// Core memories and tables of one component. Toolchains make one or two of each.
-const MOST_MEMORIES: usize = 4;
-const MOST_TABLES: usize = 16;
+pub(crate) const MOST_MEMORIES: usize = 4;
+pub(crate) const MOST_TABLES: usize = 16;
 
 impl Limiter {
     pub(crate) fn new(limits: &Limits) -> Limiter {

@@ -12,9 +12,9 @@ use crate::mounts::{self, OpenMount};
 use crate::precheck::{Imports, PrecheckError, precheck};
 use crate::{engine, failure};
 use orch_core::{
-    Access, Attempt, AttemptOutput, AttemptResult, Blobs, BoxFuture, CancelReason, Digest, Effective, Failure, FailureKind,
-    Faults, FoundPlugin, Limits, LiveEvents, LogLevel, PluginTask, PluginTaskName, RefusedBy, StagedFolder, TaskRunner, Usage,
-    shorten, visible,
+    Access, Attempt, AttemptOutput, AttemptResult, Blobs, BoxFuture, CancelReason, Digest, Effective, Failure,
+    FailureKind, Faults, FoundPlugin, Limits, LiveEvents, LogLevel, PluginTask, PluginTaskName, RefusedBy,
+    StagedFolder, TaskRunner, Usage, shorten, visible,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -187,11 +187,13 @@ impl Host {
         };
         let (result, _) = self.inner.call(&pre, call).await;
         match result {
-            Ok(Outcome::Succeeded(text)) => {
-                serde_json::from_str(&text).map_err(|error| format!("its answer to `orch:describe` is not a map of schemas: {error}"))
-            }
+            Ok(Outcome::Succeeded(text)) => serde_json::from_str(&text)
+                .map_err(|error| format!("its answer to `orch:describe` is not a map of schemas: {error}")),
             Ok(_) => Err("it does not answer `orch:describe`: give the schemas in plugin.yaml".to_owned()),
-            Err(failure) => Err(format!("it does not answer `orch:describe` ({}): give the schemas in plugin.yaml", failure.message)),
+            Err(failure) => Err(format!(
+                "it does not answer `orch:describe` ({}): give the schemas in plugin.yaml",
+                failure.message
+            )),
         }
     }
 
@@ -350,7 +352,8 @@ impl Inner {
             .blobs
             .stage(&attempt.upstream)
             .map_err(|error| broken("artifacts".to_owned(), error.to_string()))?;
-        let folder = std::fs::File::open(staged.path()).map_err(|error| broken("artifacts".to_owned(), error.to_string()))?;
+        let folder =
+            std::fs::File::open(staged.path()).map_err(|error| broken("artifacts".to_owned(), error.to_string()))?;
         mounts.push(OpenMount {
             guest_path: "/artifacts".to_owned(),
             name: "artifacts".to_owned(),
@@ -387,7 +390,9 @@ impl Inner {
         outputs.iter().for_each(GuestOutput::finish);
         let guest = store.data();
         let result = match result {
-            None if cancelled => Err(Failure::new(FailureKind::Cancelled, "it was asked to stop and did not; it was ended")),
+            None if cancelled => {
+                Err(Failure::new(FailureKind::Cancelled, "it was asked to stop and did not; it was ended"))
+            }
             None => Err(timed_out(&timeout_text)),
             Some(Err(_)) if Instant::now() >= stop.deadline => Err(timed_out(&timeout_text)),
             Some(Err(error)) => Err(failure::of_trap(&error, guest, call.plugin)),
@@ -595,7 +600,8 @@ fn first_problem(validator: &jsonschema::Validator, value: &Value) -> Option<Str
 }
 
 fn check_input(schemas: &Schemas, input: &str) -> Result<(), Failure> {
-    let invalid = |reason: String| Failure::new(FailureKind::InvalidInput, format!("the input does not fit the task: {reason}"));
+    let invalid =
+        |reason: String| Failure::new(FailureKind::InvalidInput, format!("the input does not fit the task: {reason}"));
     let value: Value = serde_json::from_str(input).map_err(|error| invalid(error.to_string()))?;
     first_problem(validator(&schemas.input)?, &value).map_or(Ok(()), |problem| Err(invalid(problem)))
 }
@@ -604,7 +610,9 @@ fn check_output(schemas: &Schemas, text: &str, limits: &Limits) -> Result<Value,
     if text.len() as u64 > limits.output.bytes() {
         return Err(failure::limit_reached("output", &limits.output.to_string()));
     }
-    let invalid = |reason: String| Failure::new(FailureKind::InvalidOutput, format!("the output is not what the plugin promises: {reason}"));
+    let invalid = |reason: String| {
+        Failure::new(FailureKind::InvalidOutput, format!("the output is not what the plugin promises: {reason}"))
+    };
     let value: Value = serde_json::from_str(text).map_err(|error| invalid(format!("it is no JSON: {error}")))?;
     match first_problem(validator(&schemas.output)?, &value) {
         None => Ok(value),

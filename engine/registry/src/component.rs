@@ -3,7 +3,9 @@
 
 use crate::{Error, MOST_PACKAGE_BYTES};
 use std::ops::Range;
-use wasmparser::{BinaryReader, ComponentExportSectionReader, ComponentExternalKind, ComponentImportSectionReader, ComponentTypeRef};
+use wasmparser::{
+    BinaryReader, ComponentExportSectionReader, ComponentExternalKind, ComponentImportSectionReader, ComponentTypeRef,
+};
 
 /// The name of the custom section that holds the manifest.
 pub(crate) const MANIFEST_SECTION: &str = "orch:manifest";
@@ -60,7 +62,10 @@ impl Shape {
     /// Reads the outermost sections.
     pub(crate) fn read(bytes: &[u8]) -> Result<Shape, Error> {
         if bytes.len() as u64 > MOST_PACKAGE_BYTES {
-            return Err(Error::InvalidComponent(format!("it has {} bytes, at most {MOST_PACKAGE_BYTES} are allowed", bytes.len())));
+            return Err(Error::InvalidComponent(format!(
+                "it has {} bytes, at most {MOST_PACKAGE_BYTES} are allowed",
+                bytes.len()
+            )));
         }
         match bytes.strip_prefix(MAGIC) {
             None => return Err(Error::InvalidComponent("it is no WebAssembly".to_owned())),
@@ -105,7 +110,10 @@ impl Shape {
                 }
             }
             IMPORT => {
-                for import in ComponentImportSectionReader::new(BinaryReader::new(content, offset))?.into_iter().take(MOST_EXTERNS + 1) {
+                for import in ComponentImportSectionReader::new(BinaryReader::new(content, offset))?
+                    .into_iter()
+                    .take(MOST_EXTERNS + 1)
+                {
                     let import = import?;
                     // An import that stands in for an interface under another name is judged by neither, so by none.
                     let name = match import.name.implements {
@@ -116,7 +124,10 @@ impl Shape {
                 }
             }
             EXPORT => {
-                for export in ComponentExportSectionReader::new(BinaryReader::new(content, offset))?.into_iter().take(MOST_EXTERNS + 1) {
+                for export in ComponentExportSectionReader::new(BinaryReader::new(content, offset))?
+                    .into_iter()
+                    .take(MOST_EXTERNS + 1)
+                {
                     let export = export?;
                     let name = export.name.full_name().into_owned();
                     self.exports.push(Extern { name, instance: export.kind == ComponentExternalKind::Instance });

@@ -221,7 +221,8 @@ pub(crate) fn shown(text: &str) -> String {
 const MOST_LISTED: usize = 10;
 
 fn quoted<T: AsRef<str>>(items: &[T]) -> String {
-    let mut text = items.iter().take(MOST_LISTED).map(|item| format!("`{}`", shown(item.as_ref()))).collect::<Vec<_>>().join(", ");
+    let mut text =
+        items.iter().take(MOST_LISTED).map(|item| format!("`{}`", shown(item.as_ref()))).collect::<Vec<_>>().join(", ");
     if items.len() > MOST_LISTED {
         text.push_str(&format!(" and {} more", items.len() - MOST_LISTED));
     }
@@ -229,7 +230,8 @@ fn quoted<T: AsRef<str>>(items: &[T]) -> String {
 }
 
 fn listed(problems: &[Problem]) -> String {
-    let first = problems.iter().take(MOST_LISTED).map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ");
+    let first =
+        problems.iter().take(MOST_LISTED).map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ");
     match problems.len().checked_sub(MOST_LISTED) {
         Some(rest) if rest > 0 => format!("{first}; and {}", plural(rest, "further problem")),
         _ => first,
@@ -287,11 +289,17 @@ impl Error {
                 Code::DiskFull => text("free some space and run the same command again: nothing half-written counts"),
                 _ => text("check that the path exists and who may read and write it"),
             },
-            Error::NoRegistry { .. } => text("name the folder of a registry, or make one with `orch-wasm registry init`"),
+            Error::NoRegistry { .. } => {
+                text("name the folder of a registry, or make one with `orch-wasm registry init`")
+            }
             Error::KeyUnusable { help, .. } | Error::Unsigned { help, .. } => Some(help.clone()),
             Error::InvalidPublicKey { .. } => text("a public key has the form `ed25519:` and 44 characters of Base64"),
-            Error::InvalidComponent(_) => text("build it with `orch-wasm plugin build`, which makes a component for `wasm32-wasip2`"),
-            Error::InvalidManifest(_) => text("build it with `orch-wasm plugin build`, which embeds the manifest from plugin.yaml"),
+            Error::InvalidComponent(_) => {
+                text("build it with `orch-wasm plugin build`, which makes a component for `wasm32-wasip2`")
+            }
+            Error::InvalidManifest(_) => {
+                text("build it with `orch-wasm plugin build`, which embeds the manifest from plugin.yaml")
+            }
             Error::Invalid { problems, .. } => problems.iter().find_map(|problem| problem.help.clone()),
             Error::UnknownPlugin { known, meant, .. } => Some(match (meant, known.is_empty()) {
                 (Some(meant), _) => format!("did you mean `{meant}`?"),
@@ -303,16 +311,28 @@ impl Error {
                 false => format!("known: {}", versions(known)),
             }),
             Error::Untrusted { help, .. } => help.clone(),
-            Error::DigestMismatch { .. } => text("do not run it; fetch the registry again, or publish the version anew from its source"),
+            Error::DigestMismatch { .. } => {
+                text("do not run it; fetch the registry again, or publish the version anew from its source")
+            }
             Error::Yanked { others, .. } => Some(match others.is_empty() {
                 true => "no other version fits; ask the publisher for one".to_owned(),
                 false => format!("update the lock file to another version: {}", versions(others)),
             }),
-            Error::LockMismatch { .. } => text("if the change is wanted, update the lock file with `orch-wasm plugin update --accept`"),
-            Error::AsksForMore { .. } => text("read what it asks for; if you agree, update with `orch-wasm plugin update --accept`"),
-            Error::AlreadyPublished { .. } => text("a published version never changes: raise the version in plugin.yaml"),
-            Error::RegistryDamaged { .. } => text("restore the file from a copy; nothing of this plugin is used until then"),
-            Error::ManifestLies { .. } => text("correct plugin.yaml and build again; if it is not your plugin, do not run it"),
+            Error::LockMismatch { .. } => {
+                text("if the change is wanted, update the lock file with `orch-wasm plugin update --accept`")
+            }
+            Error::AsksForMore { .. } => {
+                text("read what it asks for; if you agree, update with `orch-wasm plugin update --accept`")
+            }
+            Error::AlreadyPublished { .. } => {
+                text("a published version never changes: raise the version in plugin.yaml")
+            }
+            Error::RegistryDamaged { .. } => {
+                text("restore the file from a copy; nothing of this plugin is used until then")
+            }
+            Error::ManifestLies { .. } => {
+                text("correct plugin.yaml and build again; if it is not your plugin, do not run it")
+            }
             Error::PatchAsksForMore { .. } => text("publish it as a minor release, so that nobody gets it unasked"),
             Error::InvalidLock { .. } => text("restore it from version control, or delete it and lock again"),
             Error::ConfusingName { .. } => text("choose a name that differs in more than look-alike characters"),

@@ -2,6 +2,7 @@
 
 use crate::folder::blob_path;
 use crate::index::{Index, Line, LineKind};
+use crate::storage::Blob;
 use crate::verify::{Facts, Origin, valid_yank, verify, yanked};
 use crate::{Error, FolderRegistry, LockFile, LockedPlugin, MOST_PACKAGE_BYTES, storage};
 use orch_core::{FoundPlugin, PluginName, PluginSource, Policy};
@@ -40,7 +41,12 @@ impl<'i> Gathered<'i> {
         'i: 'a,
     {
         let yank = self.yank.as_ref().map(|(line, key)| (*line, key.as_deref()));
-        Facts { origin: Origin::Index { index, line: self.line, key: self.key.as_deref(), yank }, bytes: &self.bytes, policy, lock }
+        Facts {
+            origin: Origin::Index { index, line: self.line, key: self.key.as_deref(), yank },
+            bytes: &self.bytes,
+            policy,
+            lock,
+        }
     }
 }
 
@@ -62,7 +68,8 @@ impl FolderRegistry {
         let line = self.choose(&index, requirement, policy, lock)?;
         // Said before anything is read: these need no more than the index.
         if let Some(lock) = lock.filter(|lock| lock.version == line.version && lock.digest != line.digest) {
-            let reason = format!("`{}` is {} in the registry, and {} is locked", line.version, line.digest, lock.digest);
+            let reason =
+                format!("`{}` is {} in the registry, and {} is locked", line.version, line.digest, lock.digest);
             return Err(Error::LockMismatch { name: name.clone(), reason });
         }
         let gathered = self.gather(&index, line)?;
@@ -82,7 +89,8 @@ impl FolderRegistry {
                 reason: format!("the locked version `{}` is not in the registry", lock.version),
             });
         }
-        let mut fitting: Vec<_> = index.of(LineKind::Publish).filter(|line| requirement.matches(&line.version)).collect();
+        let mut fitting: Vec<_> =
+            index.of(LineKind::Publish).filter(|line| requirement.matches(&line.version)).collect();
         fitting.sort_by(|a, b| b.version.cmp(&a.version));
         for line in &fitting {
             match index.yanked(&line.version) {
@@ -106,9 +114,9 @@ impl FolderRegistry {
             ));
         }
         let path = blob_path(&line.digest);
-        let bytes = match storage::read_exactly(&self.dir, &path, line.size)? {
-            Some(Ok(bytes)) => bytes,
-            Some(Err(length)) => {
+        let bytes = match storage::read_blob(&self.dir, &path, line.size)? {
+            Some(Blob::Whole(bytes)) => bytes,
+            Some(Blob::Length(length)) => {
                 return Err(Error::DigestMismatch {
                     what: line.what(),
                     expected: format!("{} bytes", line.size),

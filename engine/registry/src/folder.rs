@@ -111,7 +111,8 @@ impl FolderRegistry {
 
     fn open_folder(path: &Path) -> Result<FolderRegistry, Error> {
         let place = path.display().to_string();
-        let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(Error::io("open the registry", place.as_str()))?;
+        let dir =
+            Dir::open_ambient_dir(path, ambient_authority()).map_err(Error::io("open the registry", place.as_str()))?;
         Ok(FolderRegistry { dir, place, faults: Arc::new(NoFaults) })
     }
 
@@ -203,7 +204,8 @@ impl FolderRegistry {
         if !index.lines.is_empty() || index.damage.is_some() {
             return Ok(index);
         }
-        let known: Vec<_> = self.names()?.into_iter().filter(|known| known != name).map(|name| name.to_string()).collect();
+        let known: Vec<_> =
+            self.names()?.into_iter().filter(|known| known != name).map(|name| name.to_string()).collect();
         let meant = crate::similar::nearest(name.as_str(), known.iter().map(String::as_str));
         Err(Error::UnknownPlugin { name: name.clone(), registry: self.place.clone(), known, meant })
     }
@@ -225,7 +227,8 @@ pub(crate) fn blob_path(digest: &Digest) -> String {
 }
 
 fn listed(index: &Index) -> ListedPlugin {
-    let left = || index.of(LineKind::Publish).map(|line| &line.version).filter(|version| index.yanked(version).is_none());
+    let left =
+        || index.of(LineKind::Publish).map(|line| &line.version).filter(|version| index.yanked(version).is_none());
     ListedPlugin {
         name: index.name.clone(),
         latest: left().filter(|version| version.pre.is_empty()).max().or_else(|| left().max()).cloned(),

@@ -145,7 +145,8 @@ impl Index {
                 None => (rest, None),
             };
             if number > MOST_LINES {
-                index.damage = Some(Damage { line: Some(number), reason: format!("it has more than {MOST_LINES} lines") });
+                index.damage =
+                    Some(Damage { line: Some(number), reason: format!("it has more than {MOST_LINES} lines") });
                 return index;
             }
             match index.check(line) {
@@ -175,10 +176,11 @@ impl Index {
     }
 
     fn check(&self, line: &[u8]) -> Result<Line, String> {
-        let parsed: Line = serde_json::from_slice(line).map_err(|error| match serde_json::from_slice::<AnyLine>(line) {
-            Ok(AnyLine { v }) if v > FORMAT => newer(v),
-            _ => format!("it is no line of an index: {}", shown(&error.to_string())),
-        })?;
+        let parsed: Line =
+            serde_json::from_slice(line).map_err(|error| match serde_json::from_slice::<AnyLine>(line) {
+                Ok(AnyLine { v }) if v > FORMAT => newer(v),
+                _ => format!("it is no line of an index: {}", shown(&error.to_string())),
+            })?;
         if parsed.v != FORMAT {
             return Err(newer(parsed.v));
         }

@@ -51,7 +51,8 @@ impl SigningKey {
     /// # Errors
     /// When the file is already there or cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let mut text = Zeroizing::new(format!("# orch-wasm signing key {}: keep it secret\n{SIGNING_KEY} ", self.public().id()));
+        let mut text =
+            Zeroizing::new(format!("# orch-wasm signing key {}: keep it secret\n{SIGNING_KEY} ", self.public().id()));
         let mut line = Zeroizing::new([0; 44]);
         let length = STANDARD.encode_slice(self.0.as_bytes(), line.as_mut_slice()).unwrap_or_default();
         // Base64 is ASCII, and the buffer is exactly as long as 32 bytes need.
@@ -66,14 +67,22 @@ impl SigningKey {
     /// When the file is missing, readable by others than its owner, or no signing key.
     pub fn load(path: impl AsRef<Path>) -> Result<SigningKey, Error> {
         let path = path.as_ref();
-        let unusable = |reason: String, help: String| Error::KeyUnusable { path: path.display().to_string(), reason, help };
+        let unusable =
+            |reason: String, help: String| Error::KeyUnusable { path: path.display().to_string(), reason, help };
         let text = read_file(path, |file| {
-            let mode = file.metadata().map_err(|error| unusable(error.to_string(), "check the path".to_owned()))?.permissions().mode();
+            let mode = file
+                .metadata()
+                .map_err(|error| unusable(error.to_string(), "check the path".to_owned()))?
+                .permissions()
+                .mode();
             match mode & 0o077 {
                 0 => Ok(()),
                 _ => Err(unusable(
                     format!("others than its owner can use it (its mode is {:04o})", mode & 0o7777),
-                    format!("close it with `chmod 600 {}`, and make a new key if somebody may have read it", shown(&path.display().to_string())),
+                    format!(
+                        "close it with `chmod 600 {}`, and make a new key if somebody may have read it",
+                        shown(&path.display().to_string())
+                    ),
                 )),
             }
         })?;
@@ -200,14 +209,17 @@ fn decode(encoded: &str) -> Result<Zeroizing<[u8; 32]>, &'static str> {
 
 fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Error> {
     let place = path.display().to_string();
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => Error::KeyUnusable {
-            path: place.clone(),
-            reason: "it is already there, and a key is never overwritten".to_owned(),
-            help: "choose another path, or move the old key away".to_owned(),
-        },
-        _ => Error::Io { action: "create", place: place.clone(), source },
-    })?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|source| {
+            match source.kind() {
+                std::io::ErrorKind::AlreadyExists => Error::KeyUnusable {
+                    path: place.clone(),
+                    reason: "it is already there, and a key is never overwritten".to_owned(),
+                    help: "choose another path, or move the old key away".to_owned(),
+                },
+                _ => Error::Io { action: "create", place: place.clone(), source },
+            }
+        })?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", place))
 }
 
@@ -219,13 +231,20 @@ fn read_file(path: &Path, check: impl FnOnce(&File) -> Result<(), Error>) -> Res
     };
     // Without O_NONBLOCK a named pipe would block here for ever.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(|error| unusable(error.to_string()))?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(path)
+        .map_err(|error| unusable(error.to_string()))?;
     let metadata = file.metadata().map_err(|error| unusable(error.to_string()))?;
     if !metadata.is_file() {
         return Err(unusable("it is no file".to_owned()));
     }
     if metadata.len() > MOST_KEY_BYTES {
-        return Err(unusable(format!("it has {} bytes, and a key file is shorter than {MOST_KEY_BYTES}", metadata.len())));
+        return Err(unusable(format!(
+            "it has {} bytes, and a key file is shorter than {MOST_KEY_BYTES}",
+            metadata.len()
+        )));
     }
     check(&file)?;
     // Reserved at once: growing would leave copies of the secret behind.

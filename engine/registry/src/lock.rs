@@ -116,7 +116,9 @@ impl LockFile {
     /// What is locked for a plugin of a registry: under this requirement, else the highest version under another one.
     pub fn locked(&self, name: &PluginName, requirement: &VersionReq) -> Option<&LockedPlugin> {
         let of_name = || self.plugins.iter().filter(|plugin| plugin.name == *name && !plugin.is_file());
-        of_name().find(|plugin| plugin.requirement == *requirement).or_else(|| of_name().max_by_key(|plugin| plugin.version.clone()))
+        of_name()
+            .find(|plugin| plugin.requirement == *requirement)
+            .or_else(|| of_name().max_by_key(|plugin| plugin.version.clone()))
     }
 
     /// What is locked for a file, by its path in the workflow.
@@ -188,14 +190,22 @@ impl LockFile {
     /// When it cannot be understood.
     pub fn parse(path: &str, text: &str) -> Result<LockFile, Error> {
         let line_of = |byte: usize| text.as_bytes().iter().take(byte).filter(|byte| **byte == b'\n').count() + 1;
-        let invalid = |byte: Option<usize>, reason: String| Error::InvalidLock { path: path.to_owned(), line: byte.map(line_of), reason };
-        let unreadable = |error: toml::de::Error| invalid(error.span().map(|span| span.start), shown(error.message().trim_end()));
+        let invalid = |byte: Option<usize>, reason: String| Error::InvalidLock {
+            path: path.to_owned(),
+            line: byte.map(line_of),
+            reason,
+        };
+        let unreadable =
+            |error: toml::de::Error| invalid(error.span().map(|span| span.start), shown(error.message().trim_end()));
         if text.len() as u64 > MOST_BYTES {
             return Err(invalid(None, format!("it has more than {MOST_BYTES} bytes")));
         }
         let format: AnyFormat = toml::from_str(text).map_err(unreadable)?;
         if *format.version.get_ref() != FORMAT {
-            let reason = format!("its format is {}, and this version of orch-wasm reads format {FORMAT}", format.version.get_ref());
+            let reason = format!(
+                "its format is {}, and this version of orch-wasm reads format {FORMAT}",
+                format.version.get_ref()
+            );
             return Err(invalid(Some(format.version.span().start), reason));
         }
         let wire: Wire = toml::from_str(text).map_err(unreadable)?;
@@ -204,7 +214,10 @@ impl LockFile {
             let start = entry.span().start;
             let plugin = entry.into_inner().plugin().map_err(|reason| invalid(Some(start), reason))?;
             if lock.plugins.iter().any(|before| before.key() == plugin.key()) {
-                return Err(invalid(Some(start), format!("`{}` with `{}` stands twice", plugin.name, plugin.requirement)));
+                return Err(invalid(
+                    Some(start),
+                    format!("`{}` with `{}` stands twice", plugin.name, plugin.requirement),
+                ));
             }
             lock.plugins.push(plugin);
         }
@@ -250,7 +263,11 @@ impl LockFile {
         let mut random = [0; 8];
         let aside = getrandom::fill(&mut random)
             .map(|()| folder.join(format!(".orch-wasm.lock-{:016x}", u64::from_le_bytes(random))))
-            .map_err(|error| Error::Io { action: "write", place: place.clone(), source: std::io::Error::other(error.to_string()) })?;
+            .map_err(|error| Error::Io {
+                action: "write",
+                place: place.clone(),
+                source: std::io::Error::other(error.to_string()),
+            })?;
         let written = (|| {
             let mut file = OpenOptions::new().write(true).create_new(true).open(&aside)?;
             file.write_all(self.text().as_bytes())?;
@@ -287,7 +304,9 @@ fn differences(before: &LockedPlugin, found: &LockedPlugin) -> Vec<String> {
 fn ask_value(ask: &Ask) -> Value {
     let mut value = Value::try_from(ask.without_reasons()).unwrap_or_else(|_| Value::Table(toml::Table::new()));
     if let Some(kinds) = value.as_table_mut() {
-        for item in kinds.iter_mut().filter_map(|(_, items)| items.as_array_mut()).flatten().filter_map(Value::as_table_mut) {
+        for item in
+            kinds.iter_mut().filter_map(|(_, items)| items.as_array_mut()).flatten().filter_map(Value::as_table_mut)
+        {
             item.retain(|key, value| key != "reason" && !(key == "optional" && value.as_bool() == Some(false)));
         }
     }

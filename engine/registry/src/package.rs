@@ -29,7 +29,10 @@ pub fn embed(component: &[u8], manifest: &Manifest) -> Result<Vec<u8>, Error> {
     package.push(0); // a custom section
     CustomSection { name: MANIFEST_SECTION.into(), data: text.as_bytes().into() }.encode(&mut package);
     if package.len() as u64 > MOST_PACKAGE_BYTES {
-        return Err(Error::InvalidComponent(format!("it has {} bytes, at most {MOST_PACKAGE_BYTES} are allowed", package.len())));
+        return Err(Error::InvalidComponent(format!(
+            "it has {} bytes, at most {MOST_PACKAGE_BYTES} are allowed",
+            package.len()
+        )));
     }
     // What cannot be read back as it was given (an unknown schema, a number that JSON cannot hold) is found here, not by a user.
     match extract(&package)? == *manifest {
@@ -51,7 +54,12 @@ pub(crate) fn manifest_of(component: &[u8], shape: &Shape) -> Result<Manifest, E
     let section = match shape.manifests.as_slice() {
         [] => return invalid(format!("it has no custom section `{MANIFEST_SECTION}`")),
         [section] => section,
-        more => return invalid(format!("it has {} custom sections `{MANIFEST_SECTION}`, and only one can be true", more.len())),
+        more => {
+            return invalid(format!(
+                "it has {} custom sections `{MANIFEST_SECTION}`, and only one can be true",
+                more.len()
+            ));
+        }
     };
     let bytes = &component[section.text.clone()];
     if bytes.len() > MOST_MANIFEST_BYTES {
@@ -63,7 +71,9 @@ pub(crate) fn manifest_of(component: &[u8], shape: &Shape) -> Result<Manifest, E
     };
     match value.get("schema").and_then(serde_json::Value::as_str) {
         Some(Manifest::SCHEMA) => {}
-        Some(other) => return invalid(format!("its schema is `{}`, and this version reads `{}`", shown(other), Manifest::SCHEMA)),
+        Some(other) => {
+            return invalid(format!("its schema is `{}`, and this version reads `{}`", shown(other), Manifest::SCHEMA));
+        }
         None => return invalid(format!("it does not name its schema, `{}`", Manifest::SCHEMA)),
     }
     // One value has one text: a key that stands twice would mean one thing here and another to the next reader.

@@ -5,13 +5,14 @@ use crate::folder::{blob_path, key_path};
 use crate::index::{Index, Line, LineKind};
 use crate::keys::MOST_KEY_BYTES;
 use crate::similar::skeleton;
+use crate::storage::Blob;
 use crate::{Error, FolderRegistry, PublicKey, SigningKey, package, storage};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cap_std::fs::File;
 use orch_core::{Digest, Manifest, PluginName, SignerId, Timestamp, digest_of};
 use semver::Version;
 use serde::Serialize;
-use cap_std::fs::File;
 
 const LOCK: &str = "index/.lock";
 
@@ -59,7 +60,13 @@ impl FolderRegistry {
     ///
     /// # Errors
     /// When the package breaks a rule, the version is taken, or the folder cannot be written.
-    pub fn publish(&self, component: &[u8], key: &SigningKey, time: Timestamp, options: &PublishOptions) -> Result<Published, Error> {
+    pub fn publish(
+        &self,
+        component: &[u8],
+        key: &SigningKey,
+        time: Timestamp,
+        options: &PublishOptions,
+    ) -> Result<Published, Error> {
         let manifest = package::extract(component)?;
         let problems = package::validate(component, &manifest);
         if !problems.is_empty() {
@@ -95,14 +102,24 @@ impl FolderRegistry {
     ///
     /// # Errors
     /// When there is no such version, the key never signed this plugin, or the folder cannot be written.
-    pub fn yank(&self, name: &PluginName, version: &Version, reason: &str, key: &SigningKey, time: Timestamp) -> Result<Published, Error> {
+    pub fn yank(
+        &self,
+        name: &PluginName,
+        version: &Version,
+        reason: &str,
+        key: &SigningKey,
+        time: Timestamp,
+    ) -> Result<Published, Error> {
         if reason.trim().is_empty() || reason.len() > LONGEST_REASON {
             let problem = package::Problem {
                 code: orch_core::Code::Usage,
                 message: format!("a reason is needed, of at most {LONGEST_REASON} bytes"),
                 help: Some("say what is wrong with the version, for those who are refused it".to_owned()),
             };
-            return Err(Error::Invalid { what: format!("the withdrawal of {name}@{version}"), problems: vec![problem] });
+            return Err(Error::Invalid {
+                what: format!("the withdrawal of {name}@{version}"),
+                problems: vec![problem],
+            });
         }
         // Asked first without the lock: a folder without the plugin is not written to.
         self.known_index(name)?;
@@ -142,12 +159,20 @@ impl FolderRegistry {
     }
 
     /// Whether a version is already there as it should be.
-    fn may_publish(&self, index: &Index, manifest: &Manifest, line: &Line, options: &PublishOptions) -> Result<bool, Error> {
+    fn may_publish(
+        &self,
+        index: &Index,
+        manifest: &Manifest,
+        line: &Line,
+        options: &PublishOptions,
+    ) -> Result<bool, Error> {
         if let Some(there) = index.published(&line.version) {
             if let Some(yank) = index.yanked(&line.version) {
                 return Err(crate::verify::yanked(index, there, yank));
             }
-            let taken = |how: String| Err(Error::AlreadyPublished { name: line.name.clone(), version: line.version.clone(), how });
+            let taken = |how: String| {
+                Err(Error::AlreadyPublished { name: line.name.clone(), version: line.version.clone(), how })
+            };
             return match (there.digest == line.digest, there.signer == line.signer) {
                 (true, true) => Ok(true),
                 (true, false) => taken(format!("by `{}`", there.signer)),
@@ -168,7 +193,9 @@ impl FolderRegistry {
             false => Err(Error::Untrusted {
                 what: line.what(),
                 reason: format!("`{}` has signed this plugin so far, not `{}`", last.signer, line.signer),
-                help: Some("use the publisher's key; if the key was changed on purpose, say so with `--new-signer`".to_owned()),
+                help: Some(
+                    "use the publisher's key; if the key was changed on purpose, say so with `--new-signer`".to_owned(),
+                ),
             }),
         }
     }
@@ -180,7 +207,9 @@ impl FolderRegistry {
             let index = self.index(&other)?;
             index.intact()?;
             let mut signers = index.of(LineKind::Publish).map(|line| &line.signer);
-            if let Some(first) = signers.next().filter(|first| *first != signer && !signers.any(|other| other == signer)) {
+            if let Some(first) =
+                signers.next().filter(|first| *first != signer && !signers.any(|other| other == signer))
+            {
                 return Err(Error::ConfusingName { name: name.clone(), signer: first.clone(), other });
             }
         }
@@ -201,9 +230,9 @@ impl FolderRegistry {
 
     fn write_blob(&self, digest: &Digest, component: &[u8]) -> Result<(), Error> {
         let path = blob_path(digest);
-        let there = storage::read_exactly(&self.dir, &path, component.len() as u64)?;
+        let there = storage::read_blob(&self.dir, &path, component.len() as u64)?;
         match there {
-            Some(Ok(bytes)) if Digest::of(&bytes) == *digest => Ok(()),
+            Some(Blob::Whole(bytes)) if Digest::of(&bytes) == *digest => Ok(()),
             // Missing or damaged; the digest says that these are the right bytes.
             _ => storage::write_whole(&self.dir, &path, component, &*self.faults),
         }
@@ -213,7 +242,9 @@ impl FolderRegistry {
         let Line { name, version, digest, capability_hash, signer, .. } = line.clone();
         if !already_there {
             let bytes = index.next(line);
-            if index.whole + bytes.len() as u64 > crate::index::MOST_BYTES || index.lines.len() >= crate::index::MOST_LINES {
+            if index.whole + bytes.len() as u64 > crate::index::MOST_BYTES
+                || index.lines.len() >= crate::index::MOST_LINES
+            {
                 return Err(Error::damaged(Index::path(&name), "it is full: no line fits any more"));
             }
             storage::append(&self.dir, &Index::path(&name), index.whole, &bytes, &*self.faults)?;
@@ -233,11 +264,19 @@ fn check_patch(index: &Index, manifest: &Manifest) -> Result<(), Error> {
         .max_by(|a, b| a.version.cmp(&b.version));
     let Some(before) = before else { return Ok(()) };
     if digest_of(&before.asks.without_reasons()) != before.capability_hash {
-        return Err(Error::damaged(Index::path(&index.name), format!("`{}` does not ask for what was signed", shown(&before.what()))));
+        return Err(Error::damaged(
+            Index::path(&index.name),
+            format!("`{}` does not ask for what was signed", shown(&before.what())),
+        ));
     }
     let lines = manifest.permissions.more_than(&before.asks);
     match lines.is_empty() {
         true => Ok(()),
-        false => Err(Error::PatchAsksForMore { name: manifest.name.clone(), version: new.clone(), before: Box::new(before.version.clone()), lines }),
+        false => Err(Error::PatchAsksForMore {
+            name: manifest.name.clone(),
+            version: new.clone(),
+            before: Box::new(before.version.clone()),
+            lines,
+        }),
     }
 }

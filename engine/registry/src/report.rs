@@ -82,7 +82,8 @@ impl FolderRegistry {
         lock: Option<&LockedPlugin>,
     ) -> Result<PackageReport, Error> {
         let index = self.known_index(name)?;
-        let locked = lock.filter(|lock| requirement.matches(&lock.version)).and_then(|lock| index.published(&lock.version));
+        let locked =
+            lock.filter(|lock| requirement.matches(&lock.version)).and_then(|lock| index.published(&lock.version));
         let best = || {
             let fitting = index.of(LineKind::Publish).filter(|line| requirement.matches(&line.version));
             fitting.max_by_key(|line| (index.yanked(&line.version).is_none(), line.version.clone()))
@@ -105,7 +106,8 @@ pub fn verify_file(bytes: &[u8], policy: &Policy, lock: Option<&LockedPlugin>) -
 
 fn report(facts: &Facts<'_>) -> PackageReport {
     let Examined { digest, manifest, findings } = examine(facts);
-    let facts_found: Vec<_> = findings.into_iter().map(|(check, finding)| Fact { check, state: state(finding) }).collect();
+    let facts_found: Vec<_> =
+        findings.into_iter().map(|(check, finding)| Fact { check, state: state(finding) }).collect();
     let line = match &facts.origin {
         Origin::Index { line, .. } => Some(*line),
         Origin::File => None,
@@ -128,7 +130,9 @@ fn report(facts: &Facts<'_>) -> PackageReport {
 fn state(finding: Finding) -> FactState {
     match finding {
         Finding::Holds(detail) => FactState::Holds { detail },
-        Finding::Fails(error) => FactState::Fails { code: error.code(), message: error.to_string(), help: error.help() },
+        Finding::Fails(error) => {
+            FactState::Fails { code: error.code(), message: error.to_string(), help: error.help() }
+        }
         Finding::Unknown(reason) => FactState::Unknown { reason: reason.to_owned() },
     }
 }

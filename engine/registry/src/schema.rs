@@ -45,7 +45,8 @@ fn foreign(value: &Value, problems: &mut Vec<String>) {
                     // Plain data, in which every key is allowed.
                     ("const" | "enum" | "default" | "examples", _) => {}
                     ("$ref" | "$dynamicRef", Value::String(target)) if !target.starts_with('#') => {
-                        problems.push(format!("`{key}: {}` leads out of it, and nothing is ever fetched", shown(target)));
+                        problems
+                            .push(format!("`{key}: {}` leads out of it, and nothing is ever fetched", shown(target)));
                     }
                     ("$schema", Value::String(draft)) if draft.trim_end_matches('#') != DRAFT => {
                         problems.push(format!("it is in `{}`, and only draft 2020-12 is read", shown(draft)));

@@ -41,7 +41,6 @@ mod tests {
         let skeleton = |text: &str| skeleton(&PluginName::try_from(text).unwrap());
         for (a, b) in [
             ("orch/secret-scan", "orch/secretscan"),
-            ("orch/sbom", "0rch/sbom".trim_start_matches('0')), // a digit cannot come first: `rch` stays different
             ("orch/tool", "orch/t00l"),
             ("orch/lint", "orch/l1nt"),
             ("orch/list", "orch/llst"),
@@ -51,7 +50,7 @@ mod tests {
             ("orch/wasm", "orch/v-vasm"),
             ("my-org/a", "myorg/a"),
         ] {
-            assert_eq!(skeleton(a) == skeleton(b), b != "rch/sbom", "{a} {b}");
+            assert_eq!(skeleton(a), skeleton(b));
         }
         assert_ne!(skeleton("orch/scan"), skeleton("orch/scam"));
         assert_ne!(skeleton("a/bc"), skeleton("ab/c"));

@@ -55,19 +55,27 @@ pub(crate) fn read(dir: &Dir, path: &str, most: u64) -> Result<Option<Vec<u8>>, 
     Ok(Some(bytes))
 }
 
-/// A blob of a known length, read once, straight into the memory where it stays. `Err` of the inner result is another length.
-pub(crate) fn read_exactly(dir: &Dir, path: &str, length: u64) -> Result<Option<Result<Arc<[u8]>, u64>>, Error> {
-    let Some((mut file, found)) = open(dir, path)? else { return Ok(None) };
+/// What was found where a blob of a known length should be.
+pub(crate) enum Blob {
+    /// As many bytes as there should be.
+    Whole(Arc<[u8]>),
+    /// Another number of bytes.
+    Length(u64),
+}
+
+/// A blob of a known length, read once; `None` when it is not there.
+pub(crate) fn read_blob(dir: &Dir, path: &str, length: u64) -> Result<Option<Blob>, Error> {
+    let Some((file, found)) = open(dir, path)? else { return Ok(None) };
     if found != length {
-        return Ok(Some(Err(found)));
+        return Ok(Some(Blob::Length(found)));
     }
-    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, length as usize).collect();
-    let buffer = Arc::get_mut(&mut bytes).expect("nobody else has it yet");
-    match file.read_exact(buffer) {
-        Ok(()) => Ok(Some(Ok(bytes))),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Some(Err(0))),
-        Err(error) => Err(read_error(path, error)),
-    }
+    let mut bytes = Vec::with_capacity(length as usize);
+    // It may grow or shrink while it is read.
+    file.take(length).read_to_end(&mut bytes).map_err(|error| read_error(path, error))?;
+    Ok(Some(match bytes.len() as u64 == length {
+        true => Blob::Whole(bytes.into()),
+        false => Blob::Length(bytes.len() as u64),
+    }))
 }
 
 /// Makes the entries of a folder durable.
@@ -140,7 +148,8 @@ fn create_aside(dir: &Dir, folder: &str) -> io::Result<(String, File)> {
 pub(crate) fn append(dir: &Dir, path: &str, keep: u64, bytes: &[u8], faults: &dyn Faults) -> Result<(), Error> {
     let folder = Path::new(path).parent().and_then(Path::to_str).unwrap_or_default();
     make_folder(dir, folder)?;
-    let mut file = dir.open_with(path, options().append(true).create(true)).map_err(|error| write_error(path, error))?;
+    let mut file =
+        dir.open_with(path, options().append(true).create(true)).map_err(|error| write_error(path, error))?;
     let appended = (|| {
         if file.metadata()?.len() != keep {
             file.set_len(keep)?;

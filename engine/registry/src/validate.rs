@@ -39,7 +39,8 @@ const WASI: &str = "0.2.";
 /// Interfaces of the contract without authority: linked for every plugin.
 const PLAIN: [&str; 4] = ["orch:task/context", "orch:task/report", "orch:task/findings", "orch:task/task-types"];
 /// WASI packages that are linked for every plugin and can do nothing without a grant.
-const POWERLESS: [&str; 6] = ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
+const POWERLESS: [&str; 6] =
+    ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
 
 /// A list of plugin tasks that a person can still read.
 const MOST_TASKS: usize = 100;
@@ -74,8 +75,11 @@ pub(crate) fn check_imports(shape: &Shape, manifest: &Manifest) -> Vec<Problem> 
             |export| format!("`{}`", shown(&export.name)),
         );
         problems.push(
-            Problem::new(Code::InvalidComponent, format!("it does not export `{RUNNER}@{CONTRACT}x` (it exports {have})"))
-                .help("implement the interface `runner` of the world `orch:task/task`"),
+            Problem::new(
+                Code::InvalidComponent,
+                format!("it does not export `{RUNNER}@{CONTRACT}x` (it exports {have})"),
+            )
+            .help("implement the interface `runner` of the world `orch:task/task`"),
         );
     }
     problems
@@ -128,10 +132,9 @@ fn check_manifest(manifest: &Manifest) -> Vec<Problem> {
     if !manifest.version.build.is_empty() {
         wrong(format!("the version `{}` has build metadata, which does not tell versions apart", manifest.version));
     }
-    for (key, text, longest) in [
-        ("description", &manifest.description, LONGEST_DESCRIPTION),
-        ("license", &manifest.license, LONGEST_LICENSE),
-    ] {
+    for (key, text, longest) in
+        [("description", &manifest.description, LONGEST_DESCRIPTION), ("license", &manifest.license, LONGEST_LICENSE)]
+    {
         if text.trim().is_empty() {
             wrong(format!("`{key}` is empty"));
         } else if text.len() > longest {
@@ -146,7 +149,10 @@ fn check_manifest(manifest: &Manifest) -> Vec<Problem> {
     }
     for (name, task) in &manifest.tasks {
         if task.description.len() > LONGEST_DESCRIPTION {
-            wrong(format!("`tasks.{name}.description` has {} bytes, at most {LONGEST_DESCRIPTION} are allowed", task.description.len()));
+            wrong(format!(
+                "`tasks.{name}.description` has {} bytes, at most {LONGEST_DESCRIPTION} are allowed",
+                task.description.len()
+            ));
         }
         for (key, value) in [("input", &task.input), ("output", &task.output)] {
             for reason in schema::problems(value) {
@@ -166,7 +172,12 @@ fn repeated(ask: &Ask) -> Vec<String> {
     let fs = ask.fs.iter().map(|item| format!("permissions.fs: {}", item.mount));
     let env = ask.env.iter().map(|item| format!("permissions.env: {}", item.name));
     let artifacts = ask.artifacts.iter().map(|item| format!("permissions.artifacts: {}", item.name));
-    let mut problems: Vec<_> = fs.chain(env).chain(artifacts).filter(|item| !seen.insert(item.clone())).map(|item| format!("`{item}` stands twice")).collect();
+    let mut problems: Vec<_> = fs
+        .chain(env)
+        .chain(artifacts)
+        .filter(|item| !seen.insert(item.clone()))
+        .map(|item| format!("`{item}` stands twice"))
+        .collect();
     if seen.len() > MOST_ASKS {
         problems.push(format!("`permissions` has {} items, at most {MOST_ASKS} are allowed", seen.len()));
     }

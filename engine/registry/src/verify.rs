@@ -112,7 +112,9 @@ pub(crate) fn verify(facts: &Facts<'_>) -> Result<FoundPlugin, Error> {
         match place.map(|place| findings.swap_remove(place).1) {
             Some(Finding::Holds(_)) => {}
             Some(Finding::Fails(error)) => return Err(error),
-            Some(Finding::Unknown(_)) | None => return Err(untrusted(facts.what(), format!("`{}` was not checked", check.words()))),
+            Some(Finding::Unknown(_)) | None => {
+                return Err(untrusted(facts.what(), format!("`{}` was not checked", check.words())));
+            }
         }
     }
     let manifest = manifest.ok_or_else(|| untrusted(facts.what(), "its manifest was not read"))?;
@@ -133,10 +135,16 @@ pub(crate) fn examine(facts: &Facts<'_>) -> Examined {
         let manifest = manifest_of(facts.bytes, &shape)?;
         Ok((shape, Arc::new(manifest)))
     });
-    let manifest = package.as_ref().and_then(|package: &Result<_, Error>| package.as_ref().ok()).map(|(_, manifest)| manifest.clone());
+    let manifest = package
+        .as_ref()
+        .and_then(|package: &Result<_, Error>| package.as_ref().ok())
+        .map(|(_, manifest)| manifest.clone());
     let lock = facts.lock(&digest, manifest.as_deref());
     let (manifest_holds, imports) = match package {
-        None => (Finding::Unknown("the bytes are not those that were published"), Finding::Unknown("the bytes are not those that were published")),
+        None => (
+            Finding::Unknown("the bytes are not those that were published"),
+            Finding::Unknown("the bytes are not those that were published"),
+        ),
         Some(Err(error)) => (Finding::Fails(error), Finding::Unknown("it has no usable manifest")),
         Some(Ok((shape, manifest))) => (finding(facts.manifest(&manifest)), finding(facts.imports(&shape, &manifest))),
     };
@@ -178,7 +186,10 @@ impl Facts<'_> {
             Origin::Index { index, line, .. } => {
                 index.intact()?;
                 if index.published(&line.version) != Some(*line) {
-                    return Err(Error::damaged(Index::path(&index.name), format!("it does not have `{}`", line.what())));
+                    return Err(Error::damaged(
+                        Index::path(&index.name),
+                        format!("it does not have `{}`", line.what()),
+                    ));
                 }
                 Ok(orch_core::plural(index.lines.len(), "line"))
             }
@@ -203,14 +214,20 @@ impl Facts<'_> {
         if *version == lock.version && *digest == lock.digest {
             return match more.is_empty() && digest_of(&ask.without_reasons()) == lock.capability_hash {
                 false => Err(mismatch(lock, "the same component is said to ask for something else")),
-                true if signer != lock.signer.as_ref() => Err(mismatch(lock, format!(
-                    "it is signed by {}, and {} is locked", by(signer), by(lock.signer.as_ref())
-                ))),
+                true if signer != lock.signer.as_ref() => Err(mismatch(
+                    lock,
+                    format!("it is signed by {}, and {} is locked", by(signer), by(lock.signer.as_ref())),
+                )),
                 true => Ok(format!("{} {}", lock.version, lock.digest)),
             };
         }
         if !more.is_empty() {
-            return Err(Error::AsksForMore { name: name.clone(), accepted: Box::new(lock.version.clone()), version: version.clone(), lines: more });
+            return Err(Error::AsksForMore {
+                name: name.clone(),
+                accepted: Box::new(lock.version.clone()),
+                version: version.clone(),
+                lines: more,
+            });
         }
         match (&self.origin, *version == lock.version) {
             // The requirement has moved on from what was locked, and the new version asks for nothing new.
@@ -220,7 +237,9 @@ impl Facts<'_> {
     }
 
     fn not_yanked(&self) -> Result<String, Error> {
-        let Origin::Index { line, yank: Some((yank, key)), index, .. } = &self.origin else { return Ok("no".to_owned()) };
+        let Origin::Index { line, yank: Some((yank, key)), index, .. } = &self.origin else {
+            return Ok("no".to_owned());
+        };
         valid_yank(yank, line, *key, self.policy)?;
         Err(yanked(index, line, yank))
     }
@@ -231,18 +250,22 @@ impl Facts<'_> {
             Origin::File => None,
         };
         match self.policy.banned.iter().find(|banned| *banned == digest || Some(*banned) == named) {
-            Some(banned) => Err(Error::Banned { what: self.what(), digest: *banned, origin: self.policy.origin.clone() }),
+            Some(banned) => {
+                Err(Error::Banned { what: self.what(), digest: *banned, origin: self.policy.origin.clone() })
+            }
             None => Ok("no".to_owned()),
         }
     }
 
     fn digest(&self, digest: &Digest) -> Result<String, Error> {
         match &self.origin {
-            Origin::Index { line, .. } if line.digest != *digest || line.size != self.bytes.len() as u64 => Err(Error::DigestMismatch {
-                what: line.what(),
-                expected: format!("{} ({} bytes)", line.digest, line.size),
-                found: format!("{digest} ({} bytes)", self.bytes.len()),
-            }),
+            Origin::Index { line, .. } if line.digest != *digest || line.size != self.bytes.len() as u64 => {
+                Err(Error::DigestMismatch {
+                    what: line.what(),
+                    expected: format!("{} ({} bytes)", line.digest, line.size),
+                    found: format!("{digest} ({} bytes)", self.bytes.len()),
+                })
+            }
             _ => Ok(digest.to_string()),
         }
     }
@@ -260,7 +283,8 @@ impl Facts<'_> {
             Origin::File if self.policy.unsigned_files => Ok(format!("none, which {} allows", self.policy.origin)),
             Origin::File => Err(Error::Unsigned {
                 what: self.what(),
-                help: "publish it to a registry, or put `unsigned-files: true` in policy.yaml to run files as they are".to_owned(),
+                help: "publish it to a registry, or put `unsigned-files: true` in policy.yaml to run files as they are"
+                    .to_owned(),
             }),
         }
     }
@@ -273,7 +297,8 @@ impl Facts<'_> {
                 what: line.what(),
                 reason: format!("{} does not trust `{}` with `{}`", shown(&self.policy.origin), line.signer, line.name),
                 help: Some(format!(
-                    "if you know that key, add to policy.yaml: trust: [{{ plugins: {}, signers: [{}] }}]", line.name, line.signer
+                    "if you know that key, add to policy.yaml: trust: [{{ plugins: {}, signers: [{}] }}]",
+                    line.name, line.signer
                 )),
             }),
         }
@@ -286,7 +311,9 @@ impl Facts<'_> {
         if manifest.name != line.name || manifest.version != line.version {
             return lie(format!("inside it says `{truth}`"));
         }
-        if manifest.capability_hash() != line.capability_hash || digest_of(&line.asks.without_reasons()) != line.capability_hash {
+        if manifest.capability_hash() != line.capability_hash
+            || digest_of(&line.asks.without_reasons()) != line.capability_hash
+        {
             return lie("inside it asks for other permissions than the index says".to_owned());
         }
         Ok(truth)
@@ -318,9 +345,8 @@ fn signed(line: &Line, key: Option<&str>) -> Result<(), Error> {
     let Some(key) = key else {
         return refuse(format!("it is signed by `{}`, whose key the registry does not have", line.signer));
     };
-    let key = match PublicKey::from_file_text(key) {
-        Ok(key) => key,
-        Err(_) => return refuse(format!("the registry's key file of `{}` cannot be understood", line.signer)),
+    let Ok(key) = PublicKey::from_file_text(key) else {
+        return refuse(format!("the registry's key file of `{}` cannot be understood", line.signer));
     };
     if key.id() != line.signer {
         return refuse(format!("the registry's key file of `{}` has the key of `{}`", line.signer, key.id()));

@@ -41,7 +41,8 @@ pub struct Live {
 impl Live {
     /// Shows nothing yet.
     pub fn new(options: LiveOptions) -> Live {
-        let target = if options.terminal { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+        let target =
+            if options.terminal { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
         Live {
             options,
             view: RunView::default(),
@@ -74,7 +75,9 @@ impl Live {
             }
             Event::TaskProgress { task, .. } | Event::TaskFindings { task, .. } => self.redraw(task),
             Event::TaskFinished { task, .. } => self.ended(task),
-            Event::CancelRequested { .. } => self.say(&self.options.style.yellow("stopping (once more ends it at once)")),
+            Event::CancelRequested { .. } => {
+                self.say(&self.options.style.yellow("stopping (once more ends it at once)"))
+            }
             Event::RunFinished { .. } => self.clear(),
             Event::TaskLog { .. } | Event::ArtifactStored { .. } | Event::GateDecided { .. } => {}
         }
@@ -217,9 +220,15 @@ fn line(options: LiveOptions, task: &TaskRow, depth: usize) -> String {
             let reason = reason.map_or_else(String::new, |reason| {
                 format!(": {}", shorten(&visible(reason), options.width.max(60) - 20))
             });
-            let time = if task.usage.wall_ms > 0 { format!(" in {}", elapsed(task.usage.wall_ms)) } else { String::new() };
+            let time =
+                if task.usage.wall_ms > 0 { format!(" in {}", elapsed(task.usage.wall_ms)) } else { String::new() };
             let tolerated = if task.tolerated { " (goes on)" } else { "" };
-            format!("{indent}{} {} {}{time}{tolerated}{found}{reason}", sign(*outcome), task.id, style.task_outcome(*outcome))
+            format!(
+                "{indent}{} {} {}{time}{tolerated}{found}{reason}",
+                sign(*outcome),
+                task.id,
+                style.task_outcome(*outcome)
+            )
         }
     }
 }

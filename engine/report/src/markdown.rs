@@ -22,7 +22,8 @@ pub fn markdown(run: &str, view: &RunView) -> String {
             TaskState::Running { .. } => "running",
             TaskState::Waiting => "waiting",
         };
-        let why = task.failure.as_ref().map(|failure| failure.message.as_str()).or(task.reason.as_deref()).unwrap_or("");
+        let why =
+            task.failure.as_ref().map(|failure| failure.message.as_str()).or(task.reason.as_deref()).unwrap_or("");
         out.push_str(&format!(
             "| {} | {outcome} | {} | {} | {} |\n",
             cell(task.id.as_str(), 64),
@@ -40,7 +41,10 @@ pub fn markdown(run: &str, view: &RunView) -> String {
 fn gates(view: &RunView, out: &mut String) {
     for task in &view.tasks {
         let Some(decision) = &task.decision else { continue };
-        out.push_str(&format!("\n## Gate {}\n\n| check | verdict | assertion | detail |\n|---|---|---|---|\n", cell(task.id.as_str(), 64)));
+        out.push_str(&format!(
+            "\n## Gate {}\n\n| check | verdict | assertion | detail |\n|---|---|---|---|\n",
+            cell(task.id.as_str(), 64)
+        ));
         for check in &decision.checks {
             let verdict = match check.verdict {
                 CheckVerdict::Passed => "passed",
@@ -49,7 +53,12 @@ fn gates(view: &RunView, out: &mut String) {
                 CheckVerdict::Errored => "**errored**",
             };
             let detail = check.detail.as_deref().unwrap_or("");
-            out.push_str(&format!("| {} | {verdict} | {} | {} |\n", cell(&check.id, 64), cell(&check.assert, 200), cell(detail, 300)));
+            out.push_str(&format!(
+                "| {} | {verdict} | {} | {} |\n",
+                cell(&check.id, 64),
+                cell(&check.assert, 200),
+                cell(detail, 300)
+            ));
         }
         if !decision.waived.is_empty() {
             out.push_str(&format!("\n{} waived.\n", plural(decision.waived.len(), "finding")));
@@ -88,12 +97,19 @@ fn findings(view: &RunView, out: &mut String) {
 }
 
 fn permissions(view: &RunView, out: &mut String) {
-    let refusals: Vec<_> = view.tasks.iter().flat_map(|task| task.refusals.iter().map(move |refusal| (task, refusal))).collect();
+    let refusals: Vec<_> =
+        view.tasks.iter().flat_map(|task| task.refusals.iter().map(move |refusal| (task, refusal))).collect();
     if !refusals.is_empty() {
         out.push_str("\n## Refused\n\n| task | what | by | why |\n|---|---|---|---|\n");
         for (task, refusal) in refusals {
             let what = format!("{} {}", refusal.capability, refusal.target);
-            out.push_str(&format!("| {} | {} | {} | {} |\n", cell(task.id.as_str(), 64), cell(&what, 200), refusal.by, cell(&refusal.reason, 200)));
+            out.push_str(&format!(
+                "| {} | {} | {} | {} |\n",
+                cell(task.id.as_str(), 64),
+                cell(&what, 200),
+                refusal.by,
+                cell(&refusal.reason, 200)
+            ));
         }
     }
     let unused = view.unused_grants();

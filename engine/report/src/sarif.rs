@@ -34,7 +34,8 @@ fn run(view: &RunView, task: &TaskRow, waived: &BTreeSet<&str>) -> Value {
     }
     let order: BTreeMap<&str, usize> = rules.keys().enumerate().map(|(at, id)| (*id, at)).collect();
     driver["rules"] = rules.values().map(|finding| rule(finding)).collect();
-    let results: Vec<Value> = task.findings.iter().map(|finding| result(finding, order[finding.rule.as_str()], waived)).collect();
+    let results: Vec<Value> =
+        task.findings.iter().map(|finding| result(finding, order[finding.rule.as_str()], waived)).collect();
     json!({
         "tool": { "driver": driver },
         "automationDetails": { "id": format!("{}/{}/", view.workflow, task.id) },
@@ -99,7 +100,8 @@ fn result(finding: &Finding, rule: usize, waived: &BTreeSet<&str>) -> Value {
     }
     if finding.status == FindingStatus::Open {
         let suppressed = waived.contains(finding.fingerprint.as_str());
-        result["suppressions"] = if suppressed { json!([{ "kind": "external", "status": "accepted" }]) } else { json!([]) };
+        result["suppressions"] =
+            if suppressed { json!([{ "kind": "external", "status": "accepted" }]) } else { json!([]) };
     }
     result
 }
@@ -124,9 +126,17 @@ fn score(severity: Severity) -> &'static str {
 
 /// A path as a URI reference (RFC 3986): everything but unreserved characters, `/` and a leading scheme is percent-encoded.
 fn uri(path: &str) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) || (path.starts_with("https://") && b":?#&=%@+,".contains(&byte));
+    let keep = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || b"-._~/".contains(&byte)
+            || (path.starts_with("https://") && b":?#&=%@+,".contains(&byte))
+    };
     path.bytes().fold(String::with_capacity(path.len()), |mut out, byte| {
-        if keep(byte) { out.push(char::from(byte)) } else { out.push_str(&format!("%{byte:02X}")) }
+        if keep(byte) {
+            out.push(char::from(byte))
+        } else {
+            out.push_str(&format!("%{byte:02X}"))
+        }
         out
     })
 }

@@ -40,7 +40,13 @@ fn tasks(view: &RunView, style: Style, out: &mut String) {
         }
         let Some(failure) = &task.failure else { continue };
         if let TaskState::Done { outcome } = task.state {
-            out.push_str(&format!("{} {} {}: {}\n", sign(outcome), style.bold(task.id.as_str()), style.task_outcome(outcome), visible(&failure.message)));
+            out.push_str(&format!(
+                "{} {} {}: {}\n",
+                sign(outcome),
+                style.bold(task.id.as_str()),
+                style.task_outcome(outcome),
+                visible(&failure.message)
+            ));
         }
         if let Some(fix) = &failure.fix {
             out.push_str(&format!("  {} {}\n", style.dim("fix:"), visible(fix)));
@@ -64,7 +70,11 @@ fn findings(view: &RunView, style: Style, width: usize, out: &mut String) {
             let line = at.line.map_or_else(String::new, |line| format!(":{line}"));
             format!("{}{line}", tail(&at.path, 44))
         });
-        let title = if waived.contains(finding.fingerprint.as_str()) { format!("(waived) {}", finding.title) } else { finding.title.clone() };
+        let title = if waived.contains(finding.fingerprint.as_str()) {
+            format!("(waived) {}", finding.title)
+        } else {
+            finding.title.clone()
+        };
         table.row([finding.severity.word(), &shorten(&finding.rule, 36), &place, &title]);
     }
     out.push_str(&colour_severities(&table.render(width, "  "), style));
@@ -90,16 +100,22 @@ fn colour_severities(table: &str, style: Style) -> String {
 /// The end of a path: the file's name is what a person looks for.
 fn tail(path: &str, longest: usize) -> String {
     let count = path.chars().count();
-    if count <= longest { path.to_owned() } else { format!("…{}", path.chars().skip(count - longest + 1).collect::<String>()) }
+    if count <= longest {
+        path.to_owned()
+    } else {
+        format!("…{}", path.chars().skip(count - longest + 1).collect::<String>())
+    }
 }
 
 fn gates(view: &RunView, style: Style, width: usize, out: &mut String) {
     for task in &view.tasks {
         let Some(decision) = &task.decision else { continue };
-        let against = decision.baseline.as_ref().map_or_else(String::new, |run| {
-            format!(", {} new since run {}", decision.new, shorten(run, 12))
-        });
-        let waived = if decision.waived.is_empty() { String::new() } else { format!(", {} waived", decision.waived.len()) };
+        let against = decision
+            .baseline
+            .as_ref()
+            .map_or_else(String::new, |run| format!(", {} new since run {}", decision.new, shorten(run, 12)));
+        let waived =
+            if decision.waived.is_empty() { String::new() } else { format!(", {} waived", decision.waived.len()) };
         out.push_str(&format!("{} {}: {} open{against}{waived}\n", style.bold("Gate"), task.id, decision.open));
         for check in &decision.checks {
             let verdict = match check.verdict {
@@ -114,14 +130,19 @@ fn gates(view: &RunView, style: Style, width: usize, out: &mut String) {
             }
         }
         for waiver in &decision.expired_waivers {
-            out.push_str(&format!("  {} the waiver {} has expired and covers nothing\n", style.yellow("!"), visible(waiver)));
+            out.push_str(&format!(
+                "  {} the waiver {} has expired and covers nothing\n",
+                style.yellow("!"),
+                visible(waiver)
+            ));
         }
         out.push('\n');
     }
 }
 
 fn refusals(view: &RunView, style: Style, out: &mut String) {
-    let all: Vec<_> = view.tasks.iter().flat_map(|task| task.refusals.iter().map(move |refusal| (task, refusal))).collect();
+    let all: Vec<_> =
+        view.tasks.iter().flat_map(|task| task.refusals.iter().map(move |refusal| (task, refusal))).collect();
     if all.is_empty() {
         return;
     }
@@ -152,7 +173,9 @@ fn unused(view: &RunView, style: Style, out: &mut String) {
 
 fn artifacts(view: &RunView, style: Style, out: &mut String) {
     let mut table = Table::new(["task", "artifact", "bytes", "digest"]);
-    for (task, artifact) in view.tasks.iter().flat_map(|task| task.artifacts.iter().map(move |artifact| (task, artifact))) {
+    for (task, artifact) in
+        view.tasks.iter().flat_map(|task| task.artifacts.iter().map(move |artifact| (task, artifact)))
+    {
         table.row([task.id.as_str(), artifact.name.as_str(), &artifact.bytes.to_string(), &artifact.digest.short()]);
     }
     if !table.is_empty() {
@@ -173,9 +196,13 @@ pub fn log_lines(records: &[Record], task: Option<&TaskId>, level: LogLevel, sty
             Event::TaskLog { task, level: found, message, fields } if *found >= level => {
                 log_line(style, task, *found, message, fields)
             }
-            Event::TaskRefused { task, refusal } => format!("  {} {}: {}", style.dim(task.as_str()), style.yellow("refused"), visible(&refusal.to_string())),
+            Event::TaskRefused { task, refusal } => {
+                format!("  {} {}: {}", style.dim(task.as_str()), style.yellow("refused"), visible(&refusal.to_string()))
+            }
             Event::TaskStarted { task, .. } => format!("  {} started", style.dim(task.as_str())),
-            Event::TaskFinished { task, outcome, .. } => format!("  {} {}", style.dim(task.as_str()), style.task_outcome(*outcome)),
+            Event::TaskFinished { task, outcome, .. } => {
+                format!("  {} {}", style.dim(task.as_str()), style.task_outcome(*outcome))
+            }
             Event::RunFinished { outcome, .. } => format!("  run {}", style.run_outcome(*outcome)),
             _ => continue,
         };

@@ -133,7 +133,11 @@ impl RunView {
 
     /// Fingerprints that a gate's waivers covered.
     pub fn waived(&self) -> BTreeSet<&str> {
-        self.tasks.iter().filter_map(|task| task.decision.as_ref()).flat_map(|d| d.waived.iter().map(String::as_str)).collect()
+        self.tasks
+            .iter()
+            .filter_map(|task| task.decision.as_ref())
+            .flat_map(|d| d.waived.iter().map(String::as_str))
+            .collect()
     }
 
     /// Open findings with their tasks, the worst first.
@@ -161,10 +165,9 @@ impl RunView {
         finished
             .flat_map(|task| {
                 let granted = task.decisions.iter().filter(|decision| decision.verdict == Verdict::Allowed);
-                granted.filter(|decision| !task.usage.used.contains(&decision.rule)).map(|decision| UnusedGrant {
-                    task: task.id.clone(),
-                    rule: decision.rule.clone(),
-                })
+                granted
+                    .filter(|decision| !task.usage.used.contains(&decision.rule))
+                    .map(|decision| UnusedGrant { task: task.id.clone(), rule: decision.rule.clone() })
             })
             .collect()
     }

@@ -232,7 +232,8 @@ impl Running<'_> {
             Ok(baseline) => baseline,
             Err(error) => {
                 let message = format!("the baseline cannot be had: {error}");
-                let failure = Failure::new(FailureKind::Dependency { target: "baseline".into(), retryable: false }, message);
+                let failure =
+                    Failure::new(FailureKind::Dependency { target: "baseline".into(), retryable: false }, message);
                 return self.finished(task, TaskOutcome::Errored, None, None, Some(failure), Usage::default());
             }
         };

@@ -132,7 +132,13 @@ impl RunState {
     /// When it cannot follow what is there.
     pub fn apply(&mut self, event: &Event) -> Result<(), IllegalMove> {
         if self.finished.is_some() || self.created == matches!(event, Event::RunCreated { .. }) {
-            let status = if self.finished.is_some() { "over" } else if self.created { "under way" } else { "not created" };
+            let status = if self.finished.is_some() {
+                "over"
+            } else if self.created {
+                "under way"
+            } else {
+                "not created"
+            };
             return Err(IllegalMove { subject: "run".into(), status: status.into(), what: event.word().into() });
         }
         match event {
@@ -301,7 +307,8 @@ impl RunState {
     }
 
     fn upstream(&self, planned: &PlannedTask) -> Vec<UpstreamArtifact> {
-        let needs = planned.needs.iter().filter_map(|need| self.index.get(need).map(|index| (need, &self.tasks[*index])));
+        let needs =
+            planned.needs.iter().filter_map(|need| self.index.get(need).map(|index| (need, &self.tasks[*index])));
         needs
             .flat_map(|(need, task)| {
                 task.artifacts.iter().map(|artifact| UpstreamArtifact {

@@ -59,7 +59,9 @@ impl Blobs for FolderBlobs {
     fn read(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
         let place = self.place(digest);
         let mut content = Vec::new();
-        File::open(&place).and_then(|mut file| file.read_to_end(&mut content)).map_err(|error| from_io(&place, &error))?;
+        File::open(&place)
+            .and_then(|mut file| file.read_to_end(&mut content))
+            .map_err(|error| from_io(&place, &error))?;
         if Digest::of(&content) != *digest {
             let reason = "its content is not what its name says: the disk or somebody changed it".to_owned();
             return Err(StoreError::Broken { place: place.display().to_string(), reason });

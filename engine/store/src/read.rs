@@ -105,10 +105,13 @@ pub(crate) fn resolve(connection: &Connection, folder: &StateFolder, name: &str)
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(unknown());
         }
-        connection.prepare_cached("SELECT id FROM runs WHERE id LIKE ?1 || '%' OR id LIKE '%' || ?1 ORDER BY key DESC LIMIT 5")
+        connection.prepare_cached(
+            "SELECT id FROM runs WHERE id LIKE ?1 || '%' OR id LIKE '%' || ?1 ORDER BY key DESC LIMIT 5",
+        )
     }
     .map_err(fail)?;
-    let ids: Vec<String> = query.query_map([name], |row| row.get(0)).map_err(fail)?.collect::<Result<_, _>>().map_err(fail)?;
+    let ids: Vec<String> =
+        query.query_map([name], |row| row.get(0)).map_err(fail)?.collect::<Result<_, _>>().map_err(fail)?;
     match ids.as_slice() {
         [] => Err(unknown()),
         [one] => RunId::try_from(one.as_str()).map_err(|error| damaged(folder, error.to_string())),

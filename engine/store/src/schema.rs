@@ -36,7 +36,9 @@ pub(crate) fn open_for_writing(folder: &StateFolder) -> Result<Connection, Store
     let connection = Connection::open(folder.database()).map_err(fail)?;
     connection.busy_timeout(BUSY).map_err(fail)?;
     // FULL: a commit returns after its fsync, also in WAL mode, where NORMAL would lose the last ones in a power cut.
-    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;").map_err(fail)?;
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+        .map_err(fail)?;
     if version(&connection, folder)? == 0 {
         let made = format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;");
         if let Err(error) = connection.execute_batch(&made) {
@@ -77,9 +79,10 @@ pub(crate) fn from_sqlite(folder: &StateFolder, error: &rusqlite::Error) -> Stor
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             StoreError::Broken { place, reason: format!("it is damaged ({error}): move it away to start anew") }
         }
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            StoreError::Broken { place, reason: format!("it cannot be written ({error}): choose another place with --state") }
-        }
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => StoreError::Broken {
+            place,
+            reason: format!("it cannot be written ({error}): choose another place with --state"),
+        },
         _ => StoreError::Broken { place, reason: error.to_string() },
     }
 }

@@ -165,7 +165,9 @@ impl State {
             let taken: bool = self
                 .connection
                 .prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE run = ?1 AND seq = ?2)")
-                .and_then(|mut query| query.query_row(params![known.key, known.seq.cast_signed() + 1], |row| row.get(0)))
+                .and_then(|mut query| {
+                    query.query_row(params![known.key, known.seq.cast_signed() + 1], |row| row.get(0))
+                })
                 .map_err(fail)?;
             if !taken {
                 return Ok(known.clone());

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 const MOST_TASKS: usize = 1_000;
 const LONGEST_TEXT: usize = 2_000;
+/// Things of one kind that a plugin asks for: somebody has to read and grant them.
+const MOST_ASKED: usize = 1_000;
 
 pub(crate) const FILE: Keys = Keys {
     of: "a plugin manifest",
@@ -218,7 +220,7 @@ fn json(node: &Node) -> Value {
 fn permissions(reader: &mut Reader<'_>, node: &Node) -> Ask {
     let mut ask = Ask::default();
     let Some(fields) = reader.fields(node, &PERMISSIONS) else { return ask };
-    for item in fields.get("fs").map(|node| reader.items(node, "fs")).unwrap_or_default() {
+    for item in asked(reader, &fields, "fs") {
         let of = "an asked folder";
         let Some(fields) = reader.fields(item, &FS) else { continue };
         let mount = reader.require(&fields, "mount", of).and_then(|node| reader.name(node, "mount"));
@@ -242,12 +244,23 @@ fn permissions(reader: &mut Reader<'_>, node: &Node) -> Ask {
     ask
 }
 
+fn asked<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, kind: &str) -> &'n [Node] {
+    let Some(node) = fields.get(kind) else { return &[] };
+    let items = reader.items(node, kind);
+    if items.len() > MOST_ASKED {
+        let message = format!("the plugin asks for {} of `{kind}`, at most {MOST_ASKED} are allowed", items.len());
+        reader.error(Code::TooMany, &node.span, message);
+        return &[];
+    }
+    items
+}
+
 fn named<T>(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: &str) -> Vec<(T, String, bool)>
 where
     T: for<'a> TryFrom<&'a str, Error = InvalidName> + PartialEq + std::fmt::Display,
 {
     let mut all: Vec<(T, String, bool)> = Vec::new();
-    for item in fields.get(kind).map(|node| reader.items(node, kind)).unwrap_or_default() {
+    for item in asked(reader, fields, kind) {
         let Some(fields) = reader.fields(item, &NAMED) else { continue };
         let name = reader.require(&fields, "name", NAMED.of).and_then(|node| reader.name::<T>(node, "name"));
         let reason = said(reader, &fields, "reason", NAMED.of);

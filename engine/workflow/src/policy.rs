@@ -78,7 +78,7 @@ fn trust(reader: &mut Reader<'_>, node: &Node) -> Option<TrustRule> {
             signers.push(signer);
         } else {
             let message = format!("the signer id `{signer}` has {} digits, it needs 16", text.len());
-            reader.error_help(Code::InvalidName, &item.span, message, "`orch-wasm key list` shows the ids of keys");
+            reader.error_help(Code::InvalidName, &item.span, message, "`orch-wasm keys list` shows the ids of keys");
         }
     }
     Some(TrustRule { plugins: plugins?, signers })

@@ -11,6 +11,9 @@ use std::str::FromStr;
 /// After so many problems a person repairs the first ones before reading on.
 const MOST_PROBLEMS: usize = 100;
 
+/// Parsing takes a few microseconds a byte where a byte is an operator; a hostile file is to be refused within a second.
+const MOST_EXPRESSIONS: usize = 256 << 10;
+
 /// The keys of one mapping of the language.
 pub(crate) struct Keys {
     /// What stands around it in messages, as in `a task`.
@@ -26,6 +29,8 @@ pub(crate) struct Reader<'s> {
     pub(crate) source: &'s Source,
     found: Vec<Diagnostic>,
     left_out: usize,
+    failed: bool,
+    expressions: usize,
 }
 
 /// A mapping whose keys were checked.
@@ -55,7 +60,8 @@ impl<'n> Fields<'n> {
 
 impl<'s> Reader<'s> {
     pub(crate) fn new(source: &'s Source, found: Vec<Diagnostic>) -> Reader<'s> {
-        Reader { source, found, left_out: 0 }
+        let failed = found.iter().any(|problem| !problem.warning);
+        Reader { source, found, left_out: 0, failed, expressions: 0 }
     }
 
     /// All problems, in the order of the file.
@@ -63,18 +69,47 @@ impl<'s> Reader<'s> {
         self.found.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
         if self.left_out > 0 {
             let message = format!("there are {} more problems; repair these first", self.left_out);
-            self.found.push(Diagnostic::error(Code::TooMany, &self.source.name, None, message));
+            let last = Diagnostic::error(Code::TooMany, &self.source.name, None, message);
+            self.found.push(Diagnostic { warning: !self.failed, ..last });
         }
         self.found
     }
 
     /// Whether anything found makes the file unusable.
     pub(crate) fn failed(&self) -> bool {
-        self.found.iter().any(|problem| !problem.warning)
+        self.failed
     }
 
-    pub(crate) fn push(&mut self, problem: Diagnostic) {
-        if self.found.len() < MOST_PROBLEMS { self.found.push(problem) } else { self.left_out += 1 }
+    /// Whether enough is wrong already: what would take long for one more message that nobody sees can be left out.
+    pub(crate) fn is_full(&self) -> bool {
+        self.failed && self.found.len() >= MOST_PROBLEMS
+    }
+
+    /// Counts the bytes of an expression; whether it may still be parsed. Says so once when it may not.
+    pub(crate) fn may_parse(&mut self, bytes: usize, span: &Span) -> bool {
+        let before = self.expressions;
+        self.expressions = before.saturating_add(bytes);
+        if before <= MOST_EXPRESSIONS && self.expressions > MOST_EXPRESSIONS {
+            let message =
+                format!("the expressions of this file have more than {} KiB together", MOST_EXPRESSIONS >> 10);
+            self.error(Code::TooLarge, span, message);
+        }
+        self.expressions <= MOST_EXPRESSIONS
+    }
+
+    /// Adds a problem. Its text may quote the file, so whatever would act on a terminal is made visible here, once for all.
+    pub(crate) fn push(&mut self, mut problem: Diagnostic) {
+        self.failed |= !problem.warning;
+        if self.found.len() >= MOST_PROBLEMS {
+            self.left_out += 1;
+            return;
+        }
+        for text in [&mut problem.message].into_iter().chain(&mut problem.help).chain(&mut problem.notes) {
+            if let std::borrow::Cow::Owned(harmless) = visible(text) {
+                *text = harmless;
+            }
+        }
+        self.found.push(problem);
     }
 
     pub(crate) fn error(&mut self, code: Code, span: &Span, message: impl Into<String>) {
@@ -100,6 +135,10 @@ impl<'s> Reader<'s> {
             }
             if keys.later.contains(&name) {
                 self.error(Code::NotSupportedYet, &key.span, format!("`{name}` is not supported yet"));
+                continue;
+            }
+            if self.is_full() {
+                self.error(Code::UnknownKey, &key.span, "unknown key");
                 continue;
             }
             let message = format!("{} has no key `{}`", keys.of, shown(name));

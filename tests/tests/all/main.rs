@@ -1,1 +1,3 @@
+//! The whole-system tests, in one binary: each further one would link the sandbox again.
+
 mod sandbox;

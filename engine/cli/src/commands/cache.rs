@@ -25,7 +25,11 @@ pub(crate) fn run(verb: &CacheVerb) -> anyhow::Result<Exit> {
         CacheVerb::Verify => {
             let broken = cache.verify()?;
             let total = cache.entries()?.len();
-            terminal::print(&format!("{} fine, {} deleted\n", orch_core::plural(total, "entry").replace("entrys", "entries"), broken.len()))?;
+            terminal::print(&format!(
+                "{} fine, {} deleted\n",
+                orch_core::plural(total, "entry").replace("entrys", "entries"),
+                broken.len()
+            ))?;
             if !broken.is_empty() {
                 return Ok(Exit::Failed);
             }
@@ -56,7 +60,12 @@ fn list(cache: &CodeCache, format: Format) -> anyhow::Result<()> {
     for entry in &entries {
         let component = entry.component.map_or_else(|| "does not verify".to_owned(), |digest| digest.short());
         let used = super::runs::time(orch_core::Timestamp(entry.used));
-        table.row([&component, &entry.bytes.to_string(), &used[..10.min(used.len())], if entry.failure { "failure" } else { "code" }]);
+        table.row([
+            &component,
+            &entry.bytes.to_string(),
+            &used[..10.min(used.len())],
+            if entry.failure { "failure" } else { "code" },
+        ]);
     }
     let total = Size::from_bytes(entries.iter().map(|entry| entry.bytes).sum());
     terminal::print(&table.render(terminal::width(), ""))?;

@@ -55,11 +55,17 @@ fn sandbox() -> Check {
     let fix = "the program must be able to start itself, and to set resource limits";
     let tried = (|| {
         let folder = tempfile::tempdir()?;
-        let host = prepare::host(&StateFolder::open(&folder.path().join("state")).map_err(crate::failure::Failure::from)?)?;
+        let host =
+            prepare::host(&StateFolder::open(&folder.path().join("state")).map_err(crate::failure::Failure::from)?)?;
         let empty = b"\0asm\x0d\0\x01\0";
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         // An empty component is no plugin; that this is said means that the sandbox was set up.
-        runtime.block_on(host.describe(empty)).err().filter(|said| said.contains("no plugin")).map(|_| ()).ok_or_else(|| anyhow::anyhow!("the sandbox gave no answer"))
+        runtime
+            .block_on(host.describe(empty))
+            .err()
+            .filter(|said| said.contains("no plugin"))
+            .map(|_| ())
+            .ok_or_else(|| anyhow::anyhow!("the sandbox gave no answer"))
     })();
     let found = match tried {
         Ok(()) => Ok("components are checked and linked".to_owned()),
@@ -78,7 +84,9 @@ fn code_cache() -> Check {
 
 fn keys() -> Check {
     let found = match prepare::trusted_keys() {
-        Ok(keys) if keys.is_empty() => wrong("no key is trusted", "`orch-wasm keys new`, or `orch-wasm keys trust FILE`"),
+        Ok(keys) if keys.is_empty() => {
+            wrong("no key is trusted", "`orch-wasm keys new`, or `orch-wasm keys trust FILE`")
+        }
         Ok(keys) => Ok(orch_core::plural(keys.len(), "trusted key")),
         Err(error) => wrong(format!("{error:#}"), "mend or remove the key file"),
     };
@@ -97,10 +105,15 @@ fn registry(arguments: &WorkflowArguments, place: &WorkflowPlace) -> Check {
     let opened = places::registry(arguments.registry.as_deref(), place.folder.as_std_path())
         .and_then(|path| Ok((FolderRegistry::open(&path)?.list()?, path)));
     let found = match opened {
-        Ok((plugins, path)) => match plugins.iter().find_map(|plugin| plugin.damage.as_ref().map(|damage| (&plugin.name, damage))) {
-            Some((name, damage)) => wrong(format!("`{}`: {name}: {damage}", path.display()), "restore the folder from where it was published"),
-            None => Ok(format!("{} in `{}`", orch_core::plural(plugins.len(), "plugin"), path.display())),
-        },
+        Ok((plugins, path)) => {
+            match plugins.iter().find_map(|plugin| plugin.damage.as_ref().map(|damage| (&plugin.name, damage))) {
+                Some((name, damage)) => wrong(
+                    format!("`{}`: {name}: {damage}", path.display()),
+                    "restore the folder from where it was published",
+                ),
+                None => Ok(format!("{} in `{}`", orch_core::plural(plugins.len(), "plugin"), path.display())),
+            }
+        }
         Err(failure) => wrong(&failure, failure.help.as_deref().unwrap_or("name one with --registry")),
     };
     Check { what: "registry", found, needed: false }
@@ -111,7 +124,8 @@ fn state(arguments: &WorkflowArguments, place: &WorkflowPlace) -> Check {
     let found = if !path.exists() {
         Ok(format!("`{}` will be made by the first run", path.display()))
     } else {
-        let opened = StateFolder::open(&path).and_then(|folder| SqliteStore::new(folder.clone()).prepare().map(|()| folder));
+        let opened =
+            StateFolder::open(&path).and_then(|folder| SqliteStore::new(folder.clone()).prepare().map(|()| folder));
         match opened {
             Ok(folder) if folder.open_to_others() => {
                 wrong(format!("others may look into `{}`", path.display()), "chmod 700 it")
@@ -127,8 +141,13 @@ fn state(arguments: &WorkflowArguments, place: &WorkflowPlace) -> Check {
 fn wasm_target() -> Check {
     let listed = std::process::Command::new("rustup").args(["target", "list", "--installed"]).output();
     let found = match listed {
-        Ok(output) if String::from_utf8_lossy(&output.stdout).contains("wasm32-wasip2") => Ok("wasm32-wasip2".to_owned()),
-        _ => wrong("the target wasm32-wasip2 is not installed", "rustup target add wasm32-wasip2 (only to build plugins)"),
+        Ok(output) if String::from_utf8_lossy(&output.stdout).contains("wasm32-wasip2") => {
+            Ok("wasm32-wasip2".to_owned())
+        }
+        _ => wrong(
+            "the target wasm32-wasip2 is not installed",
+            "rustup target add wasm32-wasip2 (only to build plugins)",
+        ),
     };
     Check { what: "toolchain", found, needed: false }
 }

@@ -24,7 +24,10 @@ pub(crate) fn run(context: Context, what: &str, task: Option<&TaskId>, state: &S
         Err(()) => {
             let known: Vec<_> = Code::ALL.iter().map(ToString::to_string).collect();
             Err(Failure::new(Code::Usage, format!("`{what}` is no error code"))
-                .help(format!("codes: {}; for a run, name its task too: `orch-wasm explain latest TASK`", known.join(" ")))
+                .help(format!(
+                    "codes: {}; for a run, name its task too: `orch-wasm explain latest TASK`",
+                    known.join(" ")
+                ))
                 .into())
         }
     }

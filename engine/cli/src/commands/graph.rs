@@ -45,11 +45,24 @@ fn text(graph: &[(&TaskId, Vec<&TaskId>)]) -> String {
     while let Some((index, indent, last)) = stack.pop() {
         let (task, needs) = &graph[index];
         let root = parents[task].is_none();
-        let branch = if root { "" } else if last { "└─ " } else { "├─ " };
-        let others: Vec<_> = needs.iter().filter(|need| Some(**need) != parents[task]).map(|need| need.as_str()).collect();
+        let branch = if root {
+            ""
+        } else if last {
+            "└─ "
+        } else {
+            "├─ "
+        };
+        let others: Vec<_> =
+            needs.iter().filter(|need| Some(**need) != parents[task]).map(|need| need.as_str()).collect();
         let others = if others.is_empty() { String::new() } else { format!("  (also needs {})", others.join(", ")) };
         out.push_str(&format!("{indent}{branch}{task}{others}\n"));
-        let below = if root { indent } else if last { indent + "   " } else { indent + "│  " };
+        let below = if root {
+            indent
+        } else if last {
+            indent + "   "
+        } else {
+            indent + "│  "
+        };
         push(&mut stack, Some(task), &below);
     }
     out

@@ -4,9 +4,7 @@ use super::keys;
 use crate::clock::SystemClock;
 use crate::failure::Failure;
 use crate::{places, terminal};
-use orch_core::{
-    Ask, Clock, Code, Exit, LimitsRequest, Manifest, PluginName, PluginTaskName, TaskManifest,
-};
+use orch_core::{Ask, Clock, Code, Exit, LimitsRequest, Manifest, PluginName, PluginTaskName, TaskManifest};
 use orch_registry::{FolderRegistry, PublishOptions, SigningKey, package};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +18,9 @@ pub(crate) fn run(folder: &Path) -> anyhow::Result<Exit> {
     for name in ["workflow.yaml", "policy.yaml", "registry"] {
         if folder.join(name).exists() {
             let message = format!("`{}` is there already; nothing was written", folder.join(name).display());
-            return Err(Failure::new(Code::Usage, message).help("choose another folder: `orch-wasm init FOLDER`").into());
+            return Err(Failure::new(Code::Usage, message)
+                .help("choose another folder: `orch-wasm init FOLDER`")
+                .into());
         }
     }
     std::fs::create_dir_all(folder).map_err(|error| {

@@ -54,7 +54,11 @@ fn new(out: Option<&Path>) -> anyhow::Result<Exit> {
     // The public half lies beside it, so that trusting one's own plugins needs no secret.
     key.public().save(path.with_extension("pub")).map_err(Failure::from)?;
     terminal::print(&format!("{}\n", key.public().id()))?;
-    terminal::talk(&format!("signing key in `{}`, public key in `{}`", path.display(), path.with_extension("pub").display()));
+    terminal::talk(&format!(
+        "signing key in `{}`, public key in `{}`",
+        path.display(),
+        path.with_extension("pub").display()
+    ));
     Ok(Exit::Succeeded)
 }
 
@@ -62,7 +66,9 @@ fn list(format: Format) -> anyhow::Result<Exit> {
     let keys: Vec<(PathBuf, PublicKey)> = trusted_keys()?;
     if format == Format::Json {
         let line = |(path, key): &(PathBuf, PublicKey)| {
-            serde_json::json!({ "signer": key.id(), "key": key.to_string(), "file": path.display().to_string() }).to_string() + "\n"
+            serde_json::json!({ "signer": key.id(), "key": key.to_string(), "file": path.display().to_string() })
+                .to_string()
+                + "\n"
         };
         terminal::print(&keys.iter().map(line).collect::<String>())?;
         return Ok(Exit::Succeeded);

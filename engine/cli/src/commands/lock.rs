@@ -17,6 +17,10 @@ pub(crate) fn run(arguments: &WorkflowArguments, update: bool, accept: bool) -> 
     for news in &prepared.lock_news {
         terminal::talk(&format!("locked {news}"));
     }
-    terminal::print(&format!("{}: {} pinned\n", prepared.place.lock().display(), orch_core::plural(prepared.plugins.len(), "plugin")))?;
+    terminal::print(&format!(
+        "{}: {} pinned\n",
+        prepared.place.lock().display(),
+        orch_core::plural(prepared.plugins.len(), "plugin")
+    ))?;
     Ok(Exit::Succeeded)
 }

@@ -59,7 +59,9 @@ fn text(context: Context, prepared: &Prepared) -> String {
 fn head(task: &PlannedTask, bold: impl Fn(&str) -> String) -> String {
     let what = match &task.kind {
         PlannedKind::Gate(_) => "gate".to_owned(),
-        PlannedKind::Plugin(plugin) => format!("{} {} task {}", plugin.plugin.name, plugin.plugin.version, plugin.plugin.task),
+        PlannedKind::Plugin(plugin) => {
+            format!("{} {} task {}", plugin.plugin.name, plugin.plugin.version, plugin.plugin.task)
+        }
     };
     let needs: Vec<_> = task.needs.iter().map(|need| need.as_str()).collect();
     let needs = if needs.is_empty() { String::new() } else { format!("  after {}", needs.join(", ")) };

@@ -61,9 +61,8 @@ fn build(folder: &Path) -> anyhow::Result<(Vec<u8>, PluginName)> {
     let source = manifest_of(folder)?;
     let file = compile(folder)?;
     let component = std::fs::read(&file)?;
-    orch_host::precheck(&component).map_err(|error| {
-        Failure::new(Code::InvalidComponent, format!("`{}`: {error}", file.display()))
-    })?;
+    orch_host::precheck(&component)
+        .map_err(|error| Failure::new(Code::InvalidComponent, format!("`{}`: {error}", file.display())))?;
     let (host, _scratch) = scratch_host()?;
     let complete = source.tasks.values().all(|task| task.input.is_some() && task.output.is_some());
     let described = if complete {
@@ -71,7 +70,10 @@ fn build(folder: &Path) -> anyhow::Result<(Vec<u8>, PluginName)> {
     } else {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let described = runtime.block_on(host.describe(&component)).map_err(|error| {
-            Failure::new(Code::InvalidManifest, format!("the schemas of `{}` are not to be had: {error}", file.display()))
+            Failure::new(
+                Code::InvalidManifest,
+                format!("the schemas of `{}` are not to be had: {error}", file.display()),
+            )
         })?;
         described.into_iter().map(|(name, task)| (name.to_string(), (task.input, task.output))).collect()
     };
@@ -102,33 +104,52 @@ fn compile(folder: &Path) -> anyhow::Result<PathBuf> {
     terminal::talk(&format!("building {} for wasm32-wasip2", folder.display()));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let ran = Command::new(&cargo)
-        .args(["build", "--release", "--lib", "--target", "wasm32-wasip2", "--message-format", "json-render-diagnostics"])
+        .args([
+            "build",
+            "--release",
+            "--lib",
+            "--target",
+            "wasm32-wasip2",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
         .current_dir(folder)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| {
-            Failure::new(Code::MissingTool, format!("cargo could not be started: {error}")).help("install Rust with rustup")
+            Failure::new(Code::MissingTool, format!("cargo could not be started: {error}"))
+                .help("install Rust with rustup")
         })?;
     if !ran.status.success() {
         let help = "if the target is missing: rustup target add wasm32-wasip2";
-        return Err(Failure::new(Code::BuildFailed, "cargo could not build the plugin").help(help).exit(Exit::Failed).into());
+        return Err(Failure::new(Code::BuildFailed, "cargo could not build the plugin")
+            .help(help)
+            .exit(Exit::Failed)
+            .into());
     }
     let messages = String::from_utf8_lossy(&ran.stdout);
-    let mut components = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()).filter_map(|message| {
-        let is_library = message["target"]["crate_types"].as_array()?.iter().any(|kind| kind == "cdylib");
-        let files = message["filenames"].as_array().filter(|_| is_library)?;
-        files.iter().filter_map(|file| file.as_str()).find(|file| file.ends_with(".wasm")).map(PathBuf::from)
-    });
+    let mut components = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|message| {
+            let is_library = message["target"]["crate_types"].as_array()?.iter().any(|kind| kind == "cdylib");
+            let files = message["filenames"].as_array().filter(|_| is_library)?;
+            files.iter().filter_map(|file| file.as_str()).find(|file| file.ends_with(".wasm")).map(PathBuf::from)
+        });
     components.next_back().ok_or_else(|| {
-        Failure::new(Code::BuildFailed, "cargo built no component").help("Cargo.toml needs `[lib] crate-type = [\"cdylib\"]`").into()
+        Failure::new(Code::BuildFailed, "cargo built no component")
+            .help("Cargo.toml needs `[lib] crate-type = [\"cdylib\"]`")
+            .into()
     })
 }
 
 fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
-    let found = std::fs::metadata(file).map_err(|error| Failure::new(Code::UnknownPlugin, format!("`{}`: {error}", file.display())))?;
+    let found = std::fs::metadata(file)
+        .map_err(|error| Failure::new(Code::UnknownPlugin, format!("`{}`: {error}", file.display())))?;
     if !found.is_file() || found.len() > orch_registry::MOST_PACKAGE_BYTES {
-        let message = format!("`{}` is no component file (at most {} bytes)", file.display(), orch_registry::MOST_PACKAGE_BYTES);
+        let message =
+            format!("`{}` is no component file (at most {} bytes)", file.display(), orch_registry::MOST_PACKAGE_BYTES);
         return Err(Failure::new(Code::InvalidComponent, message));
     }
     std::fs::read(file).map_err(|error| Failure::new(Code::UnknownPlugin, format!("`{}`: {error}", file.display())))
@@ -166,7 +187,8 @@ fn reference(text: &str) -> Result<(PluginName, semver::VersionReq), Failure> {
     let (name, requirement) = text.split_once('@').unwrap_or((text, "*"));
     let name = PluginName::try_from(name).map_err(|error| Failure::new(Code::InvalidReference, error.to_string()))?;
     let requirement = requirement.parse().map_err(|error| {
-        Failure::new(Code::InvalidReference, format!("`{requirement}` is no version requirement: {error}")).help("write ^1.2 or =1.2.3")
+        Failure::new(Code::InvalidReference, format!("`{requirement}` is no version requirement: {error}"))
+            .help("write ^1.2 or =1.2.3")
     })?;
     Ok((name, requirement))
 }
@@ -181,12 +203,14 @@ fn inspect(plugin: &str, registry: &RegistryArguments, format: Format) -> anyhow
         let policy = orch_core::Policy::built_in(Utf8PathBuf::from("/"), Vec::new());
         let report = open(registry)?.verify_package(&name, &requirement, &policy, None).map_err(Failure::from)?;
         let manifest = report.manifest;
-        let manifest = manifest.ok_or_else(|| Failure::new(Code::InvalidManifest, format!("`{name}` has no readable manifest")))?;
+        let manifest = manifest
+            .ok_or_else(|| Failure::new(Code::InvalidManifest, format!("`{name}` has no readable manifest")))?;
         let path = places::registry(registry.registry.as_deref(), &std::env::current_dir()?)?;
         let hex = report.digest.hex();
         (read_file(&path.join("blobs/sha256").join(&hex[..2]).join(&hex))?, manifest)
     };
-    let imports = orch_host::precheck(&bytes).map_err(|error| Failure::new(Code::InvalidComponent, error.to_string()))?;
+    let imports =
+        orch_host::precheck(&bytes).map_err(|error| Failure::new(Code::InvalidComponent, error.to_string()))?;
     let digest = orch_core::Digest::of(&bytes);
     if format == Format::Json {
         let whole = serde_json::json!({
@@ -202,11 +226,20 @@ fn inspect(plugin: &str, registry: &RegistryArguments, format: Format) -> anyhow
 
 fn inspected(manifest: &Manifest, digest: &orch_core::Digest, bytes: usize, imports: &orch_host::Imports) -> String {
     let mut out = format!("{} {}\n  {}\n", manifest.name, manifest.version, visible(&manifest.description));
-    out.push_str(&format!("  licence {}, {}\n  {digest}\n", visible(&manifest.license), Size::from_bytes(bytes as u64)));
+    out.push_str(&format!(
+        "  licence {}, {}\n  {digest}\n",
+        visible(&manifest.license),
+        Size::from_bytes(bytes as u64)
+    ));
     out.push_str("\nAsks for\n");
-    let reasons = manifest.permissions.fs.iter().map(|ask| (format!("fs {} {}", ask.mount, ask.access), &ask.reason, ask.optional));
+    let reasons = manifest
+        .permissions
+        .fs
+        .iter()
+        .map(|ask| (format!("fs {} {}", ask.mount, ask.access), &ask.reason, ask.optional));
     let env = manifest.permissions.env.iter().map(|ask| (format!("env {}", ask.name), &ask.reason, ask.optional));
-    let artifacts = manifest.permissions.artifacts.iter().map(|ask| (format!("artifacts {}", ask.name), &ask.reason, ask.optional));
+    let artifacts =
+        manifest.permissions.artifacts.iter().map(|ask| (format!("artifacts {}", ask.name), &ask.reason, ask.optional));
     let all: Vec<_> = reasons.chain(env).chain(artifacts).collect();
     if all.is_empty() {
         out.push_str("  nothing\n");
@@ -217,8 +250,16 @@ fn inspected(manifest: &Manifest, digest: &orch_core::Digest, bytes: usize, impo
     out.push_str("\nTasks\n");
     for (name, task) in &manifest.tasks {
         out.push_str(&format!("  {name}: {}\n", visible(&task.description)));
-        let inputs: Vec<_> = task.input["properties"].as_object().into_iter().flatten().map(|(name, _)| visible(name).into_owned()).collect();
-        out.push_str(&format!("    takes {}\n", if inputs.is_empty() { "nothing".to_owned() } else { inputs.join(", ") }));
+        let inputs: Vec<_> = task.input["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| visible(name).into_owned())
+            .collect();
+        out.push_str(&format!(
+            "    takes {}\n",
+            if inputs.is_empty() { "nothing".to_owned() } else { inputs.join(", ") }
+        ));
     }
     out.push_str("\nImports\n");
     imports.imports.iter().for_each(|import| out.push_str(&format!("  {}\n", visible(import))));
@@ -233,10 +274,17 @@ fn publish(plugin: &Path, registry: &RegistryArguments, key: Option<&Path>) -> a
         Err(_) => PathBuf::from("registry"),
     };
     let registry = FolderRegistry::create(&folder).map_err(Failure::from)?;
-    let published = registry.publish(&component, &key, SystemClock.now(), &PublishOptions::default()).map_err(Failure::from)?;
+    let published =
+        registry.publish(&component, &key, SystemClock.now(), &PublishOptions::default()).map_err(Failure::from)?;
     let state = if published.already_there { "is there already" } else { "is published" };
     terminal::print(&format!("{} {} {}\n", published.name, published.version, published.digest))?;
-    terminal::talk(&format!("{} {} {state} in `{}`, signed by {}", published.name, published.version, folder.display(), published.signer));
+    terminal::talk(&format!(
+        "{} {} {state} in `{}`, signed by {}",
+        published.name,
+        published.version,
+        folder.display(),
+        published.signer
+    ));
     Ok(Exit::Succeeded)
 }
 
@@ -275,7 +323,14 @@ fn list(registry: &RegistryArguments, format: Format) -> anyhow::Result<Exit> {
         let latest = plugin.latest.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
         let signers: Vec<_> = plugin.signers.iter().map(|signer| signer.as_str()).collect();
         let state = plugin.damage.as_deref().unwrap_or("fine");
-        table.row([plugin.name.as_str(), &latest, &plugin.versions.to_string(), &plugin.yanked.to_string(), &signers.join(" "), state]);
+        table.row([
+            plugin.name.as_str(),
+            &latest,
+            &plugin.versions.to_string(),
+            &plugin.yanked.to_string(),
+            &signers.join(" "),
+            state,
+        ]);
     }
     terminal::print(&table.render(terminal::width(), ""))?;
     Ok(Exit::Succeeded)

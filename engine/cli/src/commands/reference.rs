@@ -14,7 +14,8 @@ pub(crate) fn run() -> anyhow::Result<Exit> {
 
 fn page(command: &mut Command, path: &str, out: &mut String) {
     let path = format!("{path} {}", command.get_name()).trim().to_owned();
-    let help = command.clone().bin_name(path.clone()).disable_help_flag(true).disable_version_flag(true).render_long_help();
+    let help =
+        command.clone().bin_name(path.clone()).disable_help_flag(true).disable_version_flag(true).render_long_help();
     let help: String = help.to_string().lines().map(|line| line.trim_end().to_owned() + "\n").collect();
     out.push_str(&format!("\n## `{path}`\n\n```text\n{}\n```\n", help.trim_end()));
     for below in command.get_subcommands_mut().filter(|below| !below.is_hide_set() && below.get_name() != "help") {

@@ -33,7 +33,8 @@ pub(crate) fn run(context: Context, arguments: &RunArguments) -> anyhow::Result<
     let shown = Arc::new(Mutex::new(shown(context, arguments, &run)));
     let dispatcher = Dispatcher { store, runner: Arc::new(host.clone()), clock: Arc::new(SystemClock), jobs };
     let observed = Arc::clone(&shown);
-    let observer: Observer = Arc::new(move |record| observed.lock().unwrap_or_else(PoisonError::into_inner).take(record));
+    let observer: Observer =
+        Arc::new(move |record| observed.lock().unwrap_or_else(PoisonError::into_inner).take(record));
     let cancel = CancellationToken::new();
     let request = RunRequest { run: run.clone(), plan: Arc::new(prepared.plan), observer, cancel: cancel.clone() };
     let ended = runtime.block_on(async {
@@ -57,8 +58,14 @@ pub(crate) fn run(context: Context, arguments: &RunArguments) -> anyhow::Result<
     match written {
         Ok(()) => terminal::talk(&format!("run {run}; reports in {}", reports.display())),
         Err(error) => {
-            let failure = Failure::new(Code::StateUnusable, format!("`{}`: the reports cannot be written: {error}", reports.display()));
-            return Err(failure.help("the run itself is recorded: `orch-wasm runs show` prints each report").exit(Exit::Errored).into());
+            let failure = Failure::new(
+                Code::StateUnusable,
+                format!("`{}`: the reports cannot be written: {error}", reports.display()),
+            );
+            return Err(failure
+                .help("the run itself is recorded: `orch-wasm runs show` prints each report")
+                .exit(Exit::Errored)
+                .into());
         }
     }
     Ok(outcome.exit())

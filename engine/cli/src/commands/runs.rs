@@ -32,7 +32,8 @@ pub(crate) fn find(store: &SqliteStore, name: &str) -> Result<RunId, Failure> {
 fn list(state: &StateArguments, most: usize, format: Format) -> anyhow::Result<Exit> {
     let runs = open(state)?.list(None, most).map_err(Failure::from)?;
     if format == Format::Json {
-        let lines: Result<String, _> = runs.iter().map(|run| serde_json::to_string(run).map(|line| line + "\n")).collect();
+        let lines: Result<String, _> =
+            runs.iter().map(|run| serde_json::to_string(run).map(|line| line + "\n")).collect();
         terminal::print(&lines?)?;
         return Ok(Exit::Succeeded);
     }
@@ -89,7 +90,10 @@ fn verify(run: &str, state: &StateArguments) -> anyhow::Result<Exit> {
     let found = store.verify(&run).map_err(Failure::from)?;
     match found.broken_at {
         None => {
-            terminal::print(&format!("run {run}: {} are as they were written\n", orch_core::plural(found.events as usize, "event")))?;
+            terminal::print(&format!(
+                "run {run}: {} are as they were written\n",
+                orch_core::plural(found.events as usize, "event")
+            ))?;
             Ok(Exit::Succeeded)
         }
         Some(seq) => {

@@ -21,14 +21,20 @@ pub(crate) fn run(files: &[PathBuf], format: Format) -> anyhow::Result<Exit> {
         };
         let (workflow, problems) = orch_workflow::parse(&source);
         if let Some(workflow) = workflow {
-            good.push(format!("{}: {} is valid, {}", source.name, workflow.name(), orch_core::plural(workflow.graph().len(), "task")));
+            good.push(format!(
+                "{}: {} is valid, {}",
+                source.name,
+                workflow.name(),
+                orch_core::plural(workflow.graph().len(), "task")
+            ));
         }
         all.extend(problems);
         sources.add(source);
     }
     let failed = all.iter().any(|one| !one.warning);
     if format == Format::Json {
-        let lines: Result<String, _> = all.iter().map(|one| serde_json::to_string(one).map(|line| line + "\n")).collect();
+        let lines: Result<String, _> =
+            all.iter().map(|one| serde_json::to_string(one).map(|line| line + "\n")).collect();
         terminal::print(&lines?)?;
         return Ok(if failed { Exit::Invalid } else { Exit::Succeeded });
     }

@@ -29,7 +29,9 @@ impl Host for Guest {
             Err(error) => return Ok(Err(error.to_string())),
         };
         if !self.facts.grants.artifacts.contains(&name) {
-            let fix = format!("add to the task: permissions: {{ artifacts: [{name}] }}, and to plugin.yaml that it asks for it");
+            let fix = format!(
+                "add to the task: permissions: {{ artifacts: [{name}] }}, and to plugin.yaml that it asks for it"
+            );
             let reason = "no grant names this artifact";
             self.audit.refuse("artifacts", name.as_str(), RefusedBy::Workflow, reason, Some(fix.clone()));
             return Ok(Err(format!("the artifact `{name}` was not granted: {fix}")));

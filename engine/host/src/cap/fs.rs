@@ -8,12 +8,12 @@ use crate::guest::{Audit, Guest};
 use crate::mounts::OpenMount;
 use orch_core::{Access, RefusedBy};
 use std::collections::HashMap;
+use types::{ErrorCode, HostDescriptor, HostDirectoryEntryStream};
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::{FsPerms, OpenMode};
-use types::{ErrorCode, HostDescriptor, HostDirectoryEntryStream};
 
 struct Fs;
 
@@ -71,7 +71,13 @@ impl FsView<'_> {
             self.audit.refuse("fs", &target, RefusedBy::Workflow, "the mount is granted for reading", Some(fix));
         } else {
             let target = format!("{}: {path}", mount.name);
-            self.audit.refuse("fs", &target, RefusedBy::Engine, "the path leads out of its mount or may not be touched", None);
+            self.audit.refuse(
+                "fs",
+                &target,
+                RefusedBy::Engine,
+                "the path leads out of its mount or may not be touched",
+                None,
+            );
         }
         result
     }

@@ -63,7 +63,8 @@ impl LogBudget {
             message.truncate(end);
             message.push_str(" … [line cut]");
         }
-        let kept = message.len() as u64 + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() as u64;
+        let kept =
+            message.len() as u64 + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() as u64;
         if kept > self.bytes_left {
             self.exhausted = true;
             self.cut += bytes;

@@ -59,7 +59,11 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     sockets::tcp::add_to_linker::<Guest, WasiSockets>(linker, Guest::sockets)?;
     sockets::udp::add_to_linker::<Guest, WasiSockets>(linker, Guest::sockets)?;
     sockets::instance_network::add_to_linker::<Guest, WasiSockets>(linker, Guest::sockets)?;
-    sockets::network::add_to_linker::<Guest, WasiSockets>(linker, &sockets::network::LinkOptions::default(), Guest::sockets)
+    sockets::network::add_to_linker::<Guest, WasiSockets>(
+        linker,
+        &sockets::network::LinkOptions::default(),
+        Guest::sockets,
+    )
 }
 
 impl contract::task_types::Host for Guest {}

@@ -40,7 +40,10 @@ impl network::Host for NetView<'_> {
         error.downcast()
     }
 
-    fn network_error_code(&mut self, _error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<network::ErrorCode>> {
+    fn network_error_code(
+        &mut self,
+        _error: Resource<wasmtime::Error>,
+    ) -> wasmtime::Result<Option<network::ErrorCode>> {
         // No stream over a network exists, so no error came from one.
         Ok(None)
     }

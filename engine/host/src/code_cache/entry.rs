@@ -45,7 +45,9 @@ pub(super) fn decode(key: &[u8; 32], name: &str, mut bytes: Vec<u8>) -> Result<V
     }
     let payload = bytes.split_off(HEADER);
     let (fields, tag) = bytes.split_at(HEADER - 32);
-    authenticate(key, name, fields, &payload).verify_slice(tag).map_err(|_| "its authentication code is wrong".to_owned())?;
+    authenticate(key, name, fields, &payload)
+        .verify_slice(tag)
+        .map_err(|_| "its authentication code is wrong".to_owned())?;
     let kind = match fields[8] {
         1 => Kind::Code,
         2 => Kind::Failure,

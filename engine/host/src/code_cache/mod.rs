@@ -312,12 +312,13 @@ fn key(path: &Path) -> Result<[u8; 32], CacheError> {
         getrandom::fill(&mut key).map_err(|error| fail(error.to_string()))?;
         let aside = path.with_extension(format!("new-{}", std::process::id()));
         let _ = fs::remove_file(&aside);
-        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).and_then(|mut file: File| {
-            file.write_all(&key)?;
-            file.sync_all()?;
-            // A link and not a rename: of two processes at once the first one's key stays.
-            fs::hard_link(&aside, path)
-        });
+        let written =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).and_then(|mut file: File| {
+                file.write_all(&key)?;
+                file.sync_all()?;
+                // A link and not a rename: of two processes at once the first one's key stays.
+                fs::hard_link(&aside, path)
+            });
         let _ = fs::remove_file(&aside);
         match written {
             Ok(()) => return Ok(key),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(crate) const LONGEST: usize = 4 << 10;
 /// Brackets inside brackets. Counted before the parser sees the text: it recurses for each.
 const DEEPEST: usize = 32;
-/// Operators, dots and brackets. Chains of them make deep trees too.
+/// Operators, dots, commas and brackets. Chains of them make deep trees too, and each costs the parser some microseconds.
 const MOST_OPERATORS: usize = 256;
 /// How deep the parser may recurse where no bracket shows it, as in `a ? b : c ? d : …`.
 const PARSER_DEPTH: u16 = 48;
@@ -198,7 +198,9 @@ fn before_parsing(text: &str) -> Result<(), Flaw> {
                     operators += 1;
                 }
                 ')' | ']' | '}' => depth = depth.saturating_sub(1),
-                '.' | '+' | '-' | '*' | '/' | '%' | '?' | ':' | '<' | '>' | '=' | '!' | '&' | '|' => operators += 1,
+                '.' | ',' | '+' | '-' | '*' | '/' | '%' | '?' | ':' | '<' | '>' | '=' | '!' | '&' | '|' => {
+                    operators += 1
+                }
                 'i' if is_word(text, at, "in") => operators += 1,
                 _ => {}
             },
@@ -208,7 +210,7 @@ fn before_parsing(text: &str) -> Result<(), Flaw> {
             return Err(Flaw::new(Code::TooLarge, here, message));
         }
         if operators > MOST_OPERATORS {
-            let message = format!("the expression has more than {MOST_OPERATORS} operators, dots and brackets");
+            let message = format!("the expression has more than {MOST_OPERATORS} operators, dots, commas and brackets");
             return Err(Flaw::new(Code::TooLarge, here, message));
         }
     }

@@ -216,6 +216,9 @@ pub(crate) fn condition_text(text: &str) -> Result<Range<usize>, Flaw> {
 
 /// Parses one expression and reports what is wrong with it.
 pub(crate) fn parse_at(reader: &mut Reader<'_>, scalar: &Span, text: &str, at: &Range<usize>) -> Option<Used> {
+    if !reader.may_parse(at.len(), scalar) {
+        return None;
+    }
     let locator = Locator::new(reader.source, scalar, text, at);
     match Expr::parse(&text[at.clone()]) {
         Ok(expr) => Some(Used { expr, locator }),

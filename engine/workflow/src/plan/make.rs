@@ -55,11 +55,12 @@ pub fn plan(request: &PlanRequest<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     let inputs = inputs(&mut reader, request);
     let chosen = choose(&mut reader, request);
     let mut tasks = Vec::with_capacity(request.workflow.order.len());
+    let mut validators = with::Validators::default();
     for index in &request.workflow.order {
         let task = &request.workflow.tasks[*index];
         references(&mut reader, request, &chosen, task);
         let kind = match &task.work {
-            Work::Uses(uses) => plugin(&mut reader, request, &chosen, task, uses, &inputs),
+            Work::Uses(uses) => plugin(&mut reader, request, &chosen, task, uses, &inputs, &mut validators),
             Work::Gate(gate) => planned_gate(&mut reader, request, task, gate),
             Work::Unknown => None,
         };
@@ -179,6 +180,9 @@ fn references(reader: &mut Reader<'_>, _request: &PlanRequest<'_>, chosen: &Hash
 
 /// Output fields that the plugin's schema certainly does not have. Names of tasks were checked with the workflow.
 fn fields(reader: &mut Reader<'_>, chosen: &HashMap<&TaskId, Chosen<'_>>, place: Place, used: &Used) {
+    if reader.is_full() {
+        return;
+    }
     let around = Surroundings { place, inputs: &[], standing: &|_| Standing::Direct, tasks: &Vec::new };
     let (references, _) = check_expression(&used.expr, &around);
     for reference in references.tasks {
@@ -198,11 +202,14 @@ fn plugin(
     task: &Task,
     uses: &Uses,
     inputs: &Value,
+    validators: &mut with::Validators,
 ) -> Option<PlannedKind> {
     let Chosen { resolved, name, task: taken, .. } = chosen.get(&task.id)?;
     let manifest = &resolved.manifest;
     let shown = if manifest.tasks.len() == 1 { manifest.name.to_string() } else { format!("{}/{name}", manifest.name) };
-    with::check(reader, uses.with.as_ref(), &uses.span, &shown, &taken.input);
+    if !reader.is_full() {
+        with::check(reader, validators, resolved.digest, &shown, &taken.input, uses);
+    }
     let grants = grants::grants(reader, uses, request.folder, inputs)?;
     let evaluation = grants::decide(reader, task, uses, manifest, &grants, request.policy);
     let limits = Limits::resolve(&manifest.limits, &uses.limits, &request.policy.limits);

@@ -1,7 +1,7 @@
 //! The plan itself. It is stored with its run: resume and replay use it, whatever the files say by then.
 //!
-//! Format 1. A reader refuses every other number. A key may be added when its absence means what it meant before; everything
-//! else needs the next number.
+//! Format 1. A reader refuses every other number, and keys that it does not know: it would run something else than what was
+//! planned. A key may be added when its absence means what it meant before; everything else needs the next number.
 
 use super::gate::PlannedGate;
 use crate::expr::{Expr, ExprError, Template, evaluate};

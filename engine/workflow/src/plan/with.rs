@@ -3,22 +3,36 @@
 
 use super::validator::validator;
 use crate::read::{Reader, known, shown};
-use crate::workflow::With;
+use crate::workflow::Uses;
 use crate::yaml::{Kind, Node};
-use jsonschema::{ValidationError, error::ValidationErrorKind};
-use orch_core::{Code, Span};
+use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
+use orch_core::{Code, Digest, Span};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// Problems of one `with` that are shown.
 const MOST_PROBLEMS: usize = 20;
 
+/// Validators by what they check and for whom, as many tasks use the same plugin.
+#[derive(Default)]
+pub(super) struct Validators(HashMap<(Digest, String), Result<Validator, String>>);
+
 /// Reports every place where `with` cannot fit the schema.
-pub(super) fn check(reader: &mut Reader<'_>, with: Option<&With>, uses: &Span, plugin: &str, schema: &Value) {
-    let validator = match validator(schema) {
+pub(super) fn check(
+    reader: &mut Reader<'_>,
+    validators: &mut Validators,
+    digest: Digest,
+    plugin: &str,
+    schema: &Value,
+    uses: &Uses,
+) {
+    let with = uses.with.as_ref();
+    let key = (digest, plugin.to_owned());
+    let validator = match validators.0.entry(key).or_insert_with(|| validator(schema)) {
         Ok(validator) => validator,
         Err(error) => {
             let message = format!("the input schema of `{plugin}` is not valid: {error}");
-            reader.error(Code::InvalidManifest, uses, message);
+            reader.error(Code::InvalidManifest, &uses.span, message);
             return;
         }
     };
@@ -32,7 +46,7 @@ pub(super) fn check(reader: &mut Reader<'_>, with: Option<&With>, uses: &Span, p
     for (pointer, (culprit, message, help)) in problems {
         let span = match with {
             Some(with) => place(&with.node, &pointer, culprit.as_deref()),
-            None => uses.clone(),
+            None => uses.span.clone(),
         };
         let message = format!("`{plugin}` does not take this: {message}");
         match help {

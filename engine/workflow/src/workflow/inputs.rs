@@ -42,6 +42,9 @@ pub enum InputKind {
     File,
 }
 
+/// More is a list that belongs into a file.
+const MOST_OPTIONS: usize = 1_000;
+
 const KINDS: &[&str] = &["string", "integer", "number", "boolean", "choice", "directory", "file"];
 
 impl InputKind {
@@ -114,6 +117,11 @@ pub(crate) fn read(reader: &mut Reader<'_>, name: InputName, node: &Node) -> Opt
         let items = reader.items(node, "options");
         if items.is_empty() && matches!(node.kind, Kind::Seq(_)) {
             reader.error(Code::WrongType, &node.span, "`options` is empty");
+        }
+        if items.len() > MOST_OPTIONS {
+            let message = format!("there are {} options, at most {MOST_OPTIONS} are allowed", items.len());
+            reader.error(Code::TooMany, &node.span, message);
+            return Vec::new();
         }
         let mut options: Vec<String> = Vec::new();
         for item in items {

@@ -53,6 +53,7 @@ fn needs(reader: &mut Reader<'_>, workflow: &Workflow, index: &HashMap<String, u
                     reader.error(Code::Cycle, span, format!("the task `{need}` needs itself"));
                 }
                 Some(other) => needs.push(*other),
+                None if reader.is_full() => reader.error(Code::UnknownTask, span, "unknown task"),
                 None => {
                     let names: Vec<_> = workflow.tasks.iter().map(|task| task.id.as_str()).collect();
                     let message = format!("the task `{}` needs `{need}`, which is not in this workflow", task.id);
@@ -121,6 +122,9 @@ impl Links {
         place: Place,
         used: &Used,
     ) -> bool {
+        if reader.is_full() {
+            return false;
+        }
         let standing = |name: &str| match (self.index.get(name), number) {
             (None, _) => Standing::Unknown,
             // The workflow's outputs are made when every task has ended.

@@ -11,4 +11,4 @@ pub use inputs::{Input, InputKind};
 pub use top::{UsedPlugin, Workflow, parse};
 
 pub use tasks::OnFail;
-pub(crate) use tasks::{ACCESSES, Gate, Task, Uses, With, Work, limits};
+pub(crate) use tasks::{ACCESSES, Gate, Task, Uses, Work, limits};

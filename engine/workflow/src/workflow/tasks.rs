@@ -14,6 +14,8 @@ use std::collections::HashSet;
 const MOST_CHECKS: usize = 1_000;
 /// What one task may need directly.
 const MOST_NEEDS: usize = 1_000;
+/// Grants of one kind of one task.
+const MOST_GRANTS: usize = 1_000;
 
 /// What a failed check does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,7 +258,7 @@ fn permissions(reader: &mut Reader<'_>, span: Span, node: &Node) -> Permissions 
     let mut permissions = Permissions { span: Some(span), ..Permissions::default() };
     let Some(fields) = reader.fields(node, &PERMISSIONS) else { return permissions };
     if let Some(node) = fields.get("fs") {
-        for item in reader.items(node, "fs") {
+        for item in grants(reader, node, "fs") {
             let Some(entry) = fs_entry(reader, item) else { continue };
             if permissions.fs.iter().any(|other| other.mount == entry.mount) {
                 let message = format!("the mount `{}` is granted twice", entry.mount);
@@ -275,12 +277,22 @@ fn permissions(reader: &mut Reader<'_>, span: Span, node: &Node) -> Permissions 
     permissions
 }
 
+fn grants<'n>(reader: &mut Reader<'_>, node: &'n Node, what: &str) -> &'n [Node] {
+    let items = reader.items(node, what);
+    if items.len() > MOST_GRANTS {
+        let message = format!("the task grants {} of `{what}`, at most {MOST_GRANTS} are allowed", items.len());
+        reader.error(Code::TooMany, &node.span, message);
+        return &[];
+    }
+    items
+}
+
 fn names<T>(reader: &mut Reader<'_>, node: &Node, what: &str) -> Vec<(T, Span)>
 where
     T: for<'a> TryFrom<&'a str, Error = orch_core::InvalidName> + PartialEq + std::fmt::Display,
 {
     let mut names: Vec<(T, Span)> = Vec::new();
-    for item in reader.items(node, what) {
+    for item in grants(reader, node, what) {
         let Some(name) = reader.name::<T>(item, what) else { continue };
         if names.iter().any(|(other, _)| *other == name) {
             reader.error(Code::Contradiction, &item.span, format!("`{name}` is granted twice"));

@@ -1,8 +1,8 @@
 //! Text that is meant to hurt. Every case is refused by a budget that is counted before memory is spent.
 
-use crate::support::{HEAD, check, check_whole};
+use crate::support::{HEAD, World, check, check_whole};
 use orch_core::{Code, Source};
-use orch_workflow::parse;
+use orch_workflow::{parse, parse_manifest, parse_policy, parse_waivers};
 
 /// The first code that a text is refused with.
 fn code(text: String) -> Code {
@@ -50,6 +50,27 @@ fn budgets() {
     refused("tasks", format!("{HEAD}tasks:\n{tasks}"), Code::TooMany);
     let tasks: String = (0..60_000).map(|number| format!("  t{number}: {{}}\n")).collect();
     refused("more tasks", format!("{HEAD}tasks:\n{tasks}"), Code::TooLarge);
+    let tasks: String =
+        (0..9_000).map(|number| format!("  t{number}: {{ uses: a/b@1, needs: [x{number}] }}\n")).collect();
+    refused("unknown needs", format!("{HEAD}tasks:\n{tasks}"), Code::UnknownTask);
+    let tasks: String =
+        (0..9_000).map(|number| format!("  t{number}: {{ uses: a/b@1, if: tasks.x{number}.outputs.a }}\n")).collect();
+    refused("unknown references", format!("{HEAD}tasks:\n{tasks}"), Code::UnknownReference);
+    let inputs: String = (0..1_000).map(|number| format!("  i{number}: {{ type: string }}\n")).collect();
+    let tasks: String =
+        (0..9_000).map(|number| format!("  t{number}: {{ uses: a/b@1, if: inputs.x{number} }}\n")).collect();
+    refused("unknown inputs", format!("{HEAD}inputs:\n{inputs}tasks:\n{tasks}"), Code::UnknownReference);
+    let sums: String = (0..4_000).map(|_| format!("  - ${{{{ {}1 }}}}\n", "1+".repeat(120))).collect();
+    refused("expressions", format!("{HEAD}outputs:\n  x:\n{sums}tasks: {{}}"), Code::TooLarge);
+    let options: Vec<_> = (0..30_000).map(|number| format!("o{number}")).collect();
+    let many = format!("{HEAD}inputs: {{ a: {{ type: choice, options: [{}] }} }}\ntasks: {{}}", options.join(", "));
+    refused("options", many, Code::TooMany);
+    let mounts: Vec<_> = (0..12_000).map(|number| format!("{{ mount: m{number}, path: ., access: read }}")).collect();
+    let many = format!("{HEAD}tasks: {{ a: {{ uses: a/b@1, permissions: {{ fs: [{}] }} }} }}", mounts.join(", "));
+    refused("mounts", many, Code::TooMany);
+    let names: Vec<_> = (0..90_000).map(|number| format!("N{number}")).collect();
+    let many = format!("{HEAD}tasks: {{ a: {{ uses: a/b@1, permissions: {{ env: [{}] }} }} }}", names.join(", "));
+    refused("variables", many, Code::TooMany);
     let keys: String = (0..40_000).map(|number| format!("k{number}: 1\n")).collect();
     refused("unknown keys", keys, Code::UnknownKey);
     refused("duplicate keys", "k: 1\n".repeat(40_000), Code::UnknownKey);
@@ -81,6 +102,38 @@ fn many_tasks_and_long_chains_are_fine() {
     let (workflow, found) = parse(&source);
     assert_eq!(found, []);
     assert_eq!(workflow.unwrap().graph().len(), 10_000);
+}
+
+#[test]
+fn the_other_files_have_the_same_budgets() {
+    let asked: Vec<_> = (0..12_000).map(|number| format!("{{ mount: m{number}, access: read, reason: r }}")).collect();
+    let text = format!("schema: orch-plugin/v1\npermissions: {{ fs: [{}] }}", asked.join(", "));
+    let found = parse_manifest(&Source::new("plugin.yaml", text)).1;
+    assert!(found.iter().any(|problem| problem.code == Code::TooMany), "{found:?}");
+    let waivers = vec!["{ rule: R, owner: o, reason: r, expires: 2026-01-01 }"; 10_500].join(", ");
+    let found = parse_waivers(&Source::new("w", format!("schema: orch-waivers/v1\nwaivers: [{waivers}]"))).1;
+    assert_eq!(found[0].code, Code::TooMany);
+    for text in ["[".repeat(100_000), "a: &a [*a]".to_owned(), "x: 1\n".repeat(50_000)] {
+        let source = Source::new("f", text);
+        assert!(parse_policy(&source, "/".into()).0.is_none());
+        assert!(parse_waivers(&source).0.is_none());
+        assert!(parse_manifest(&source).0.is_none());
+    }
+}
+
+/// A plan of very many tasks: every step of it has to be linear.
+#[test]
+fn a_plan_of_many_tasks() {
+    let mut text = String::from("tasks:\n  t0: { uses: orch/any@^1 }\n");
+    for number in 1..5_000 {
+        let before = number - 1;
+        let with = format!("with: {{ x: \"${{{{ tasks.t{before}.outputs.y }}}}\" }}");
+        text.push_str(&format!("  t{number}: {{ uses: orch/any@^1, needs: [t{before}], {with} }}\n"));
+    }
+    let plan = World::new().planned(&text);
+    assert_eq!(plan.tasks().len(), 5_000);
+    let stored = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<orch_workflow::Plan>(&stored).unwrap().hash(), plan.hash());
 }
 
 #[test]

@@ -215,6 +215,13 @@ fn references_to_plugins() {
     case("oci://host/a@sha256:00", &["3:21 OW0106 `oci://` references are not supported yet"]);
     case("[a]", &["3:21 OW0104 `uses` is text, not a list"]);
     case("''", &[&format!("3:21 OW0201 `` names no version {form}")]);
+    case(
+        "\"o/a@\\e[31m1\"",
+        &[
+            "3:21 OW0201 `\\u{1b}[31m1` is no version requirement: unexpected character '\\u{1b}' while parsing major version number \
+         (write `^1.2`, `~1.2.3` or `=1.2.3`)",
+        ],
+    );
     let (_, flow) = workflow("tasks: { a: { uses: o/a@1 }, b: { uses: ./x.wasm }, c: { uses: o/a@1 } }");
     let plugins: Vec<_> = flow.plugin_references().iter().map(|used| used.uses.clone()).collect();
     assert_eq!(plugins, ["o/a@1", "./x.wasm"]);

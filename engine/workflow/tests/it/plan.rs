@@ -440,3 +440,15 @@ fn hostile_schemas_are_refused() {
         assert_eq!(plan(&fine), Vec::<String>::new(), "{fine}");
     }
 }
+
+#[test]
+fn many_warnings_hide_no_error() {
+    let mounts: Vec<_> = (0..150).map(|number| format!("{{ mount: m{number}, path: ., access: read }}")).collect();
+    let useless = format!("tasks: {{ a: {{ uses: orch/any@^1, permissions: {{ fs: [{}] }} }}", mounts.join(", "));
+    let (plan, found) = world().plan(&format!("{useless} }}"));
+    assert_eq!((plan.is_some(), found.len()), (true, 101));
+    assert_eq!(found[100], "OW0115 there are 50 more problems; repair these first");
+    let (plan, found) =
+        world().plan(&format!("{useless}, b: {{ uses: orch/lost@^1 }}, c: {{ uses: orch/scan@^1 }} }}"));
+    assert_eq!((plan.is_some(), found.len()), (false, 101));
+}

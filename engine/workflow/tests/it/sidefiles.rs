@@ -55,7 +55,7 @@ fn policies_that_are_wrong() {
         "trust: [{ plugins: 'orch/*/x', signers: [abc, 0123456789ABCDEF] }]",
         &[
             "2:20 OW0104 `orch/*/x` is no pattern of `plugins` (write a whole name, or a beginning with `*` at its end)",
-            "2:42 OW0109 the signer id `abc` has 3 digits, it needs 16 (`orch-wasm key list` shows the ids of keys)",
+            "2:42 OW0109 the signer id `abc` has 3 digits, it needs 16 (`orch-wasm keys list` shows the ids of keys)",
             "2:47 OW0109 `0123456789ABCDEF` is not a valid signer id: `A` at byte 10 is not allowed (hexadecimal digits in lower case)",
         ],
     );

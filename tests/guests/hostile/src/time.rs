@@ -58,6 +58,10 @@ pub fn times(input: Value, _host: &dyn Host) -> Answer {
     Ok(match text(&input, "call") {
         "subscribe-duration" => orch_sdk::Outcome::Succeeded(json!(subscribe_duration(value).ready())),
         "subscribe-instant" => orch_sdk::Outcome::Succeeded(json!(subscribe_instant(value).ready())),
+        "block-instant" => {
+            subscribe_instant(value).block();
+            orch_sdk::Outcome::Succeeded(json!(true))
+        }
         "poll-duration" => {
             let (long, short) = (subscribe_duration(value), subscribe_duration(0));
             orch_sdk::Outcome::Succeeded(json!(poll::poll(&[&long, &short])))
