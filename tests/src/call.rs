@@ -45,6 +45,13 @@ impl Call {
         self
     }
 
+    /// Narrows the mount that was granted last to a folder below it.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> Call {
+        self.grants.fs.last_mut().unwrap().below = path.into();
+        self
+    }
+
     /// Grants a variable.
     #[must_use]
     pub fn env(mut self, name: &str) -> Call {

@@ -66,13 +66,13 @@ pub fn wat_guest(items: &str, body: &str) -> Guest {
 /// A component of a hand-written core module in a world of its own. `items` are imports and definitions; `body` are the
 /// instructions of the task `run`, which succeeds with `null` unless they trap or change the answer (the text of 4 bytes at 32).
 ///
-/// Whatever the host allocates in the guest goes to the same place, 64 KiB up: nobody reads it.
+/// The memory that the host sees is `$main`. Whatever the host allocates in the guest goes to the same place, 64 KiB up: nobody reads it.
 pub fn wat_guest_in(world: &str, items: &str, body: &str) -> Guest {
     let module = format!(
         r#"(module {items}
-            (memory (export "memory") 4)
-            (data (i32.const 0) "\00\00\00\00\00\00\00\00\20\00\00\00\04\00\00\00")
-            (data (i32.const 32) "null")
+            (memory $main (export "memory") 4)
+            (data (memory $main) (i32.const 0) "\00\00\00\00\00\00\00\00\20\00\00\00\04\00\00\00")
+            (data (memory $main) (i32.const 32) "null")
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
             (func (export "orch:task/runner@0.1.0#run") (param i32 i32 i32 i32) (result i32) {body} (i32.const 0)))"#
     );

@@ -89,5 +89,6 @@ pub(crate) fn check() -> Result<()> {
         "warnings",
     ]))?;
     start(cargo().current_dir(root().join("sdk/rust")).args(["clippy", "--all-targets", "--", "--deny", "warnings"]))?;
+    crate::layering::check()?;
     start(cargo().args(["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]))
 }

@@ -4,6 +4,7 @@ mod bench;
 mod chores;
 mod demo;
 mod docs;
+mod layering;
 mod tests;
 
 use anyhow::bail;

@@ -2,7 +2,8 @@
 
 use crate::guest::Guest;
 use crate::limiter::{MOST_MEMORIES, MOST_TABLES};
-use orch_core::{Failure, FailureKind, LimitName, PluginTask, shorten, visible};
+use crate::sandbox::MOST_RANDOM;
+use orch_core::{Failure, FailureKind, LimitName, PluginTask, Size, shorten, visible};
 use wasmtime::Trap;
 
 /// Characters of a guest's own last words in a message.
@@ -20,6 +21,9 @@ pub(crate) fn of_trap(error: &wasmtime::Error, guest: &Guest, plugin: &PluginTas
     }
     if text.contains("store handle limit exceeded") || text.contains("resource table has no free keys") {
         return limit_reached("handles", &guest.facts.limits.handles.to_string());
+    }
+    if text.contains("requested len ") && text.contains(" exceeds limit ") {
+        return limit_reached("random bytes of one call", &Size::from_bytes(MOST_RANDOM).to_string());
     }
     if let Some((_, what)) = text.split_once("resource limit exceeded: ") {
         let (name, value) = match what.split(' ').next() {

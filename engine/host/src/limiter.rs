@@ -39,7 +39,11 @@ impl Limiter {
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // It cannot grow so far by its own type, so nothing is to be counted: a guest may ask as often as it likes.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
         let total = self.memory + (desired as u64).saturating_sub(current as u64);
         if total > self.most_memory {
             self.reached = Some(("memory", Size::from_bytes(self.most_memory).to_string()));
@@ -50,7 +54,10 @@ impl ResourceLimiter for Limiter {
         Ok(true)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
         let total = self.elements + (desired as u64).saturating_sub(current as u64);
         if total > self.most_elements {
             self.reached = Some(("table elements", self.most_elements.to_string()));

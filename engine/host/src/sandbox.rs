@@ -29,7 +29,7 @@ use wasmtime_wasi::WasiCtx;
 const GRACE: Duration = Duration::from_millis(250);
 
 /// What a guest may take at once from `wasi:random`.
-const MOST_RANDOM: u64 = 1 << 20;
+pub(crate) const MOST_RANDOM: u64 = 1 << 20;
 
 /// The interface that makes a component a plugin, without its version.
 const RUNNER: &str = "orch:task/runner@";

@@ -290,7 +290,7 @@ impl Error {
                 _ => text("check that the path exists and who may read and write it"),
             },
             Error::NoRegistry { .. } => {
-                text("name the folder of a registry, or make one with `orch-wasm registry init`")
+                text("name the folder of a registry, or make one: `orch-wasm plugin publish` does")
             }
             Error::KeyUnusable { help, .. } | Error::Unsigned { help, .. } => Some(help.clone()),
             Error::InvalidPublicKey { .. } => text("a public key has the form `ed25519:` and 44 characters of Base64"),
@@ -316,13 +316,15 @@ impl Error {
             }
             Error::Yanked { others, .. } => Some(match others.is_empty() {
                 true => "no other version fits; ask the publisher for one".to_owned(),
-                false => format!("update the lock file to another version: {}", versions(others)),
+                false => {
+                    format!("lock another version with `orch-wasm lock --update`; there are: {}", versions(others))
+                }
             }),
             Error::LockMismatch { .. } => {
-                text("if the change is wanted, update the lock file with `orch-wasm plugin update --accept`")
+                text("find out why it differs; if the change is wanted, accept it with `orch-wasm lock --accept`")
             }
             Error::AsksForMore { .. } => {
-                text("read what it asks for; if you agree, update with `orch-wasm plugin update --accept`")
+                text("read what it asks for; if you agree, accept it with `orch-wasm lock --accept`")
             }
             Error::AlreadyPublished { .. } => {
                 text("a published version never changes: raise the version in plugin.yaml")

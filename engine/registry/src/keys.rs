@@ -87,7 +87,7 @@ impl SigningKey {
             }
         })?;
         let seed = parse_line(&text, SIGNING_KEY).map_err(|reason| {
-            unusable(reason.to_owned(), "make a key with `orch-wasm key new`, or name the file that has it".to_owned())
+            unusable(reason.to_owned(), "make a key with `orch-wasm keys new`, or name the file that has it".to_owned())
         })?;
         Ok(SigningKey(ed25519_dalek::SigningKey::from_bytes(&seed)))
     }
@@ -227,7 +227,7 @@ fn read_file(path: &Path, check: impl FnOnce(&File) -> Result<(), Error>) -> Res
     let unusable = |reason: String| Error::KeyUnusable {
         path: path.display().to_string(),
         reason,
-        help: "check the path; `orch-wasm key new` makes a key".to_owned(),
+        help: "check the path; `orch-wasm keys new` makes a key".to_owned(),
     };
     // Without O_NONBLOCK a named pipe would block here for ever.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();

@@ -193,9 +193,7 @@ impl FolderRegistry {
             false => Err(Error::Untrusted {
                 what: line.what(),
                 reason: format!("`{}` has signed this plugin so far, not `{}`", last.signer, line.signer),
-                help: Some(
-                    "use the publisher's key; if the key was changed on purpose, say so with `--new-signer`".to_owned(),
-                ),
+                help: Some("use the publisher's key; whoever trusts only that one would be cut off".to_owned()),
             }),
         }
     }

@@ -296,10 +296,16 @@ impl Facts<'_> {
             false => Err(Error::Untrusted {
                 what: line.what(),
                 reason: format!("{} does not trust `{}` with `{}`", shown(&self.policy.origin), line.signer, line.name),
-                help: Some(format!(
-                    "if you know that key, add to policy.yaml: trust: [{{ plugins: {}, signers: [{}] }}]",
-                    line.name, line.signer
-                )),
+                help: Some(match self.policy.is_built_in() {
+                    true => format!(
+                        "if you know that key: `orch-wasm keys trust FILE`, the file is `keys/{}.pub` in the registry",
+                        line.signer
+                    ),
+                    false => format!(
+                        "if you know that key, add to policy.yaml: trust: [{{ plugins: {}, signers: [{}] }}]",
+                        line.name, line.signer
+                    ),
+                }),
             }),
         }
     }

@@ -156,6 +156,10 @@ impl CodeCache {
         if !found.is_file() || found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
             return Err("it is not a private file of this user".to_owned());
         }
+        // Before memory is set aside: a sparse file can claim any length.
+        if found.len() > entry::MOST_BYTES {
+            return Err("it is larger than any entry".to_owned());
+        }
         let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0) + 1);
         // Read once; what is verified is what is loaded.
         Read::by_ref(&mut file).take(entry::MOST_BYTES).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
@@ -183,7 +187,7 @@ impl CodeCache {
     }
 
     fn write(&self, name: &str, component: &Digest, kind: Kind, payload: &[u8]) -> std::io::Result<()> {
-        let aside = self.folder.join(format!(".{name}.{}", std::process::id()));
+        let aside = self.folder.join(format!(".{name}.{}", unique()));
         let _ = fs::remove_file(&aside);
         let written = (|| {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
@@ -267,6 +271,12 @@ impl CodeCache {
     }
 }
 
+/// A part of a name that no other thread and no other process uses at the same time.
+fn unique() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 #[expect(clippy::disallowed_methods, reason = "an age on disk, for eviction only; nothing is ordered or decided by it")]
 fn now() -> SystemTime {
     SystemTime::now()
@@ -295,8 +305,8 @@ fn entry_name(engine: &Engine, component: &Digest) -> String {
 fn key(path: &Path) -> Result<[u8; 32], CacheError> {
     let fail = |reason: String| CacheError { place: path.to_owned(), reason };
     for _ in 0..3 {
-        let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-        if let Ok(mut file) = OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        if let Ok(mut file) = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
             let found = file.metadata().map_err(|error| fail(error.to_string()))?;
             let mut key = [0; 32];
             let private = found.is_file()
@@ -310,7 +320,7 @@ fn key(path: &Path) -> Result<[u8; 32], CacheError> {
         }
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| fail(error.to_string()))?;
-        let aside = path.with_extension(format!("new-{}", std::process::id()));
+        let aside = path.with_extension(format!("new-{}", unique()));
         let _ = fs::remove_file(&aside);
         let written =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).and_then(|mut file: File| {

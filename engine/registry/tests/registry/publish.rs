@@ -247,6 +247,16 @@ fn links_are_not_followed_out_of_the_registry() {
 }
 
 #[test]
+fn links_inside_the_registry_are_not_followed_either() {
+    let world = World::new();
+    let digest = world.tool("1.0.0").digest;
+    let blob = world.blob(&digest);
+    std::fs::rename(&blob, blob.with_extension("moved")).unwrap();
+    symlink(format!("{}.moved", digest.hex()), &blob).unwrap();
+    refused(world.find("*"), Code::RegistryDamaged, "symbolic link");
+}
+
+#[test]
 fn a_lock_that_is_no_file_and_a_pipe_do_not_hang() {
     let world = World::new();
     world.tool("1.0.0");

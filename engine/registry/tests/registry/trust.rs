@@ -264,6 +264,9 @@ fn trust_is_by_name() {
     }
     world.policy = trusting(vec![]);
     let error = world.find("*").unwrap_err();
+    assert!(error.help().unwrap().contains(&format!("keys trust FILE`, the file is `keys/{id}.pub`")));
+    world.policy.origin = "policy.yaml".to_owned();
+    let error = world.find("*").unwrap_err();
     assert!(error.help().unwrap().contains(&format!("trust: [{{ plugins: orch/tool, signers: [{id}] }}]")));
 }
 

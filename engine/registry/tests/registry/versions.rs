@@ -58,7 +58,7 @@ fn a_withdrawn_version_is_not_taken() {
     // A lock does not keep it alive.
     let error = world.find_locked("^1", lock.locked(&name("orch/tool"), &req("^1"))).unwrap_err();
     assert_eq!(error.to_string(), "`orch/tool@1.1.0` was withdrawn: deletes files");
-    assert_eq!(error.help().unwrap(), "update the lock file to another version: `1.0.0`");
+    assert_eq!(error.help().unwrap(), "lock another version with `orch-wasm lock --update`; there are: `1.0.0`");
     assert!(world.outcome("=1.1.0").starts_with("OW0208"));
     refused(world.publish(&pack("orch/tool", "1.1.0", "1.1.0", json!({}))), Code::Yanked, "was withdrawn");
     yank("1.0.0").unwrap();

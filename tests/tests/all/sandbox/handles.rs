@@ -48,6 +48,7 @@ fn s5_running_out_of_files_is_an_error_of_the_guest_only() {
     let most = Rlimit { current: Some(256), ..getrlimit(Resource::Nofile) };
     setrlimit(Resource::Nofile, most).unwrap();
     let sandbox = Sandbox::new();
+    let _ = sandbox.run(&hostile(), Call::new("info", Value::Null));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "content").unwrap();
     let call = Call::new("leak", json!({ "what": "files", "count": 5_000 })).mount("work", folder.path(), Access::Read);

@@ -34,11 +34,11 @@ fn s1_memory_stops_at_the_limit() {
 fn s1_memory_is_summed_over_all_memories() {
     // 3,000 and 2,000 pages: each alone is below 256 MiB.
     let second = "(memory $second 0)";
-    let one = format!("(memory.grow 1 (i32.const 3000)) {UNREACHABLE_IF_REFUSED}");
+    let one = format!("(memory.grow $second (i32.const 3000)) {UNREACHABLE_IF_REFUSED}");
     let ended = run(&wat_guest(second, &one));
     assert!(ended.result.is_ok(), "{:?}", ended.result);
     assert!(ended.usage.memory >= Size::from_mib(187), "{}", ended.usage.memory);
-    let both = format!("{one} (memory.grow 0 (i32.const 2000)) {UNREACHABLE_IF_REFUSED}");
+    let both = format!("{one} (memory.grow $main (i32.const 2000)) {UNREACHABLE_IF_REFUSED}");
     let ended = check(&wat_guest(second, &both), "memory", "256MiB");
     assert!(ended.usage.memory <= Size::from_mib(256), "{}", ended.usage.memory);
 }
@@ -48,7 +48,7 @@ fn s1_growing_that_fails_for_another_reason_is_not_counted() {
     // The first memory may have 8 pages, so it cannot grow by 3,000, however often that is tried.
     let small = "(memory $small 1 8)";
     let tries = "(drop (memory.grow $small (i32.const 3000)))".repeat(3);
-    let then = format!("{tries} (memory.grow 1 (i32.const 3000)) {UNREACHABLE_IF_REFUSED}");
+    let then = format!("{tries} (memory.grow $main (i32.const 3000)) {UNREACHABLE_IF_REFUSED}");
     let ended = run(&wat_guest(small, &then));
     assert!(ended.result.is_ok(), "{:?}", ended.result);
     assert!(ended.usage.memory < Size::from_mib(200), "{}", ended.usage.memory);

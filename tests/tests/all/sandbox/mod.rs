@@ -2,6 +2,8 @@
 //! count, a time. An error that is printed proves nothing.
 
 mod amplify;
+mod code_cache;
+mod files;
 mod handles;
 mod limits;
 mod time;

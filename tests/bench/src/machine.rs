@@ -1,0 +1,46 @@
+//! The machine's facts and its floors.
+
+use crate::numbers::Samples;
+use anyhow::Result;
+use std::fs::File;
+use std::io::Write;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// What nothing on this machine is faster than.
+pub(crate) struct Floors {
+    /// One append of 4 KiB and one fsync, median.
+    pub(crate) fsync: Duration,
+    /// `/bin/true`, median.
+    pub(crate) spawn: Duration,
+}
+
+pub(crate) fn print() {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo").lines().find(|line| line.starts_with("model name")).unwrap_or("").to_owned();
+    let memory = read("/proc/meminfo").lines().next().unwrap_or("").to_owned();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("machine: {} processors;{}; {memory}", processors, cpu.split(':').nth(1).unwrap_or(" unknown processor"));
+    println!("kernel: {}", read("/proc/sys/kernel/osrelease").trim());
+    println!("runtime: {}; on-demand allocator\n", orch_host::engine_version());
+}
+
+pub(crate) fn floors() -> Result<Floors> {
+    let folder = tempfile::tempdir_in(".")?;
+    let mut file = File::create(folder.path().join("floor"))?;
+    let page = [7_u8; 4096];
+    let mut fsyncs = Vec::new();
+    for _ in 0..400 {
+        let begun = Instant::now();
+        file.write_all(&page)?;
+        file.sync_data()?;
+        fsyncs.push(begun.elapsed());
+    }
+    let mut spawns = Vec::new();
+    for _ in 0..100 {
+        let begun = Instant::now();
+        Command::new("/bin/true").status()?;
+        spawns.push(begun.elapsed());
+    }
+    Ok(Floors { fsync: Samples::new(fsyncs).median(), spawn: Samples::new(spawns).median() })
+}

@@ -1,0 +1,46 @@
+//! Measures the engine beside what no engine can beat: the runtime alone, an fsync, a process spawn, native code.
+//!
+//! `cargo xtask bench` builds everything in release and runs this with the paths of what it built. Figures are printed, never
+//! asserted: a shared machine is no ruler.
+#![allow(clippy::print_stdout, reason = "printing figures is what this program does")]
+
+mod chain;
+mod cold;
+mod machine;
+mod numbers;
+mod one;
+mod scan;
+mod setup;
+
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+
+/// What `cargo xtask bench` passes.
+struct Paths {
+    program: PathBuf,
+    echo: PathBuf,
+    scan_native: PathBuf,
+    repository: PathBuf,
+    quick: bool,
+}
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let mut next = |what: &str| arguments.next().with_context(|| format!("missing argument: {what}; run `cargo xtask bench`"));
+    let paths = Paths {
+        program: next("the orch-wasm program")?,
+        echo: next("the echo component")?,
+        scan_native: next("the native secret scanner")?,
+        repository: next("the repository")?,
+        quick: next("`quick` or `full`")?.as_os_str() == "quick",
+    };
+    machine::print();
+    let floors = machine::floors()?;
+    let mut table = numbers::Report::default();
+    one::measure(&paths, &mut table)?;
+    chain::measure(&paths, &floors, &mut table)?;
+    cold::measure(&paths, &floors, &mut table)?;
+    scan::measure(&paths, &mut table)?;
+    table.print();
+    Ok(())
+}
