@@ -115,27 +115,38 @@ pub fn many_functions(count: usize) -> Vec<u8> {
     functions(&vec![body(1, &[0x20, 0, 0x41, 1, 0x6a, 0x21, 0]); count])
 }
 
-/// A function with `calls` calls while `live` values are needed afterwards.
-pub fn calls_with_live_values(calls: usize, live: usize) -> Vec<u8> {
+/// `count` functions with `calls` calls each, between which `live` locals are changed in turn and all needed to the end.
+pub fn calls_with_live_values(calls: usize, live: usize, count: usize) -> Vec<u8> {
     let mut code = Vec::new();
+    for at in 0..calls {
+        // call the last function; local.get A; i32.const 1; i32.add; local.set A
+        code.push(0x10);
+        number(count, &mut code);
+        code.push(0x20);
+        number(at % live, &mut code);
+        code.extend_from_slice(&[0x41, 1, 0x6a, 0x21]);
+        number(at % live, &mut code);
+    }
     for at in 0..live {
-        // local.get at; i32.const at; i32.add: stays on the stack to the end
+        // local.get A; local.get B; i32.div_u; drop: a division may trap, so it stays
         code.push(0x20);
         number(at, &mut code);
-        code.extend_from_slice(&[0x41, 3, 0x6a]);
+        code.push(0x20);
+        number((at + 1) % live, &mut code);
+        code.extend_from_slice(&[0x6e, 0x1a]);
     }
-    // call 1
-    code.extend_from_slice(&[0x10, 1].repeat(calls));
-    code.extend(std::iter::repeat_n(0x1a, live));
-    functions(&[body(live, &code), body(0, &[])])
+    functions(&[vec![body(live, &code); count], vec![body(0, &[])]].concat())
 }
 
-/// `count` functions of `tables` jumps with `targets` targets each.
+/// `count` functions of `tables` jumps with `targets` targets each, every one another block.
 pub fn jump_tables(count: usize, tables: usize, targets: usize) -> Vec<u8> {
-    let mut one = vec![0x02, 0x40, 0x02, 0x40, 0x20, 0, 0x0e];
-    number(targets, &mut one);
-    one.extend((0..=targets).map(|target| (target % 2) as u8));
-    one.extend_from_slice(&[0x0b, 0x0b]);
+    // block × targets; local.get 0; br_table 0 1 2 …; end × targets
+    let mut one = [0x02, 0x40].repeat(targets);
+    one.extend_from_slice(&[0x20, 0, 0x0e]);
+    number(targets - 1, &mut one);
+    (0..targets).for_each(|target| number(target, &mut one));
+    // After each block something to do, so that no two targets are the same.
+    one.extend_from_slice(&[0x0b, 0x20, 0, 0x41, 1, 0x6a, 0x21, 0].repeat(targets));
     functions(&vec![body(1, &one.repeat(tables)); count])
 }
 

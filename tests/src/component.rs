@@ -46,7 +46,7 @@ pub fn hostile() -> Guest {
 fn build() -> PathBuf {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
-        .args(["build", "--quiet", "--release", "--locked", "--target", "wasm32-wasip2", "--package", "hostile"])
+        .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2", "--package", "hostile"])
         .current_dir(repository().join("tests/guests"));
     // What the outer cargo was told is not for the guest: clippy's wrapper, coverage flags, another target folder.
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR"]

@@ -129,6 +129,16 @@ impl Sandbox {
         self.host.load(&found(guest))
     }
 
+    /// The same for a plugin whose manifest asks for nothing.
+    ///
+    /// # Errors
+    /// As [`Host::load`].
+    pub fn load_asking_nothing(&self, guest: &Guest) -> Result<(), LoadError> {
+        let mut found = found(guest);
+        Arc::make_mut(&mut found.manifest).permissions = Ask::default();
+        self.host.load(&found)
+    }
+
     /// Loads a component and starts an attempt.
     #[track_caller]
     pub fn start(&self, guest: &Guest, call: Call) -> Running {

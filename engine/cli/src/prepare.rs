@@ -62,7 +62,12 @@ pub(crate) enum LockMode {
 }
 
 /// Reads a text file of a user with a bound. Special files are refused, since reading one may never end.
-pub(crate) fn read_source(path: &Utf8Path, shown: &str) -> Result<Source, Diagnostic> {
+pub(crate) fn read_source(path: &Utf8Path, shown: &str) -> Result<Source, Box<Diagnostic>> {
+    read_text(path, shown).map_err(Box::new)
+}
+
+#[expect(clippy::result_large_err, reason = "boxed by its one caller")]
+fn read_text(path: &Utf8Path, shown: &str) -> Result<Source, Diagnostic> {
     let problem = |code, message: String| Diagnostic::error(code, shown, None, message);
     let unreadable = |error: &std::io::Error| problem(Code::Unreadable, format!("`{shown}` cannot be read: {error}"));
     let open = OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open(path);
@@ -91,8 +96,9 @@ pub(crate) fn read_source(path: &Utf8Path, shown: &str) -> Result<Source, Diagno
     }
 }
 
-fn one_problem(diagnostic: Diagnostic) -> Problems {
-    Problems { diagnostics: vec![diagnostic], sources: Sources::default() }
+#[expect(clippy::boxed_local, reason = "it comes boxed")]
+fn one_problem(diagnostic: Box<Diagnostic>) -> Problems {
+    Problems { diagnostics: vec![*diagnostic], sources: Sources::default() }
 }
 
 /// Splits what a parser said: a value, or all problems.
@@ -241,7 +247,7 @@ fn waivers(
     let mut files = BTreeMap::new();
     for (path, span) in loaded.workflow.waivers_files() {
         let source = read_source(&place.folder.join(&path), &path).map_err(|problem| {
-            let here = Diagnostic { file: loaded.source.name.clone(), span: Some(span.clone()), ..problem };
+            let here = Diagnostic { file: loaded.source.name.clone(), span: Some(span.clone()), ..*problem };
             Problems { diagnostics: vec![here], sources: sources.clone() }
         })?;
         let (waivers, _) = accept(&source, orch_workflow::parse_waivers(&source))?;
@@ -390,8 +396,21 @@ pub(crate) fn host(state: &StateFolder) -> anyhow::Result<Host> {
     Host::new(options).map_err(|error| Failure::new(Code::CompileFailed, error.to_string()).into())
 }
 
-/// Loads every plugin of a plan, each once.
+/// Loads every plugin of a plan, each once. Cached code that was not to be believed is told: somebody wrote there who should not.
 pub(crate) fn load(host: &Host, prepared: &Prepared) -> Result<(), Failure> {
+    let loaded = load_each(host, prepared);
+    let rejected = host.cache_stats().map_or(0, |stats| stats.rejected);
+    if rejected > 0 {
+        crate::terminal::talk(&format!(
+            "warning[{}]: {} of the code cache did not verify: deleted, and compiled anew",
+            Code::CacheUnusable,
+            if rejected == 1 { "1 entry".to_owned() } else { format!("{rejected} entries") }
+        ));
+    }
+    loaded
+}
+
+fn load_each(host: &Host, prepared: &Prepared) -> Result<(), Failure> {
     let mut seen: Vec<Digest> = Vec::new();
     for (uses, plugin) in &prepared.plugins {
         if seen.contains(&plugin.digest) {

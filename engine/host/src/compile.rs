@@ -32,6 +32,9 @@ impl Default for CompileLimits {
 /// Stack of the compiling threads: Cranelift recurses on nesting.
 const STACK: usize = 64 << 20;
 
+/// How many threads compile at once.
+const MOST_THREADS: usize = 4;
+
 /// The most machine code that is taken back from the child.
 const MOST_CODE: u64 = 512 << 20;
 
@@ -137,10 +140,10 @@ fn kill(child: &mut Child) {
 /// What a failed child means.
 fn explain(status: ExitStatus, said: &str) -> CompileError {
     use std::os::unix::process::ExitStatusExt;
-    // SIGXCPU (24) is the soft limit of CPU time, SIGKILL (9) the hard one.
+    // SIGXCPU (24) is the soft limit of CPU time. SIGKILL came from somebody else, such as a system out of memory.
     match (status.code(), status.signal()) {
         (Some(INVALID), _) => CompileError::Invalid(shorten(&visible(said.trim()), 600).into_owned()),
-        (_, Some(24 | 9)) => CompileError::Limit(CPU),
+        (_, Some(24)) => CompileError::Limit(CPU),
         // An allocation that fails aborts the process (SIGABRT); a stack that cannot grow ends in SIGSEGV or SIGBUS.
         (_, Some(6 | 7 | 11)) => CompileError::Limit(MEMORY),
         _ => CompileError::NotRun(std::io::Error::other(format!("{status}: {}", shorten(&visible(said.trim()), 600)))),
@@ -154,15 +157,21 @@ const INVALID: i32 = 65;
 /// the exit code.
 pub fn compile_in_this_process(limits: CompileLimits) -> u8 {
     let set = |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    // At the soft limit SIGXCPU comes, at the hard one SIGKILL: a second apart, so that the two can be told from each other.
+    let cpu = Rlimit { current: Some(limits.cpu_seconds), maximum: Some(limits.cpu_seconds + 1) };
     let limited = set(Resource::As, limits.address_space)
-        .and_then(|()| set(Resource::Cpu, limits.cpu_seconds))
+        .and_then(|()| setrlimit(Resource::Cpu, cpu))
         .and_then(|()| set(Resource::Core, 0))
         // It writes to its pipe only; no file, however small.
         .and_then(|()| set(Resource::Fsize, 0));
     if limited.is_err() {
         return 70;
     }
-    let _ = rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global();
+    // Not one for each processor: on a large machine their stacks alone would be more than the address space.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    if rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build_global().is_err() {
+        return 70;
+    }
     let work = std::thread::Builder::new().stack_size(STACK).spawn(|| {
         let mut component = Vec::new();
         std::io::stdin().take(crate::precheck::MOST_BYTES as u64 + 1).read_to_end(&mut component)?;

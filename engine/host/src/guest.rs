@@ -113,7 +113,8 @@ impl Audit {
 pub(crate) struct FindingsBudget {
     pub(crate) count: u64,
     pub(crate) bytes: u64,
-    pub(crate) reached: bool,
+    /// The bound that was reached.
+    pub(crate) reached: Option<String>,
 }
 
 /// How many bytes of artifacts there may be, and where they go.

@@ -18,6 +18,7 @@ mod guest;
 mod limiter;
 mod mounts;
 mod precheck;
+mod schemas;
 mod sandbox;
 
 pub use code_cache::{CacheError, CacheStats, CodeCache, CodeEntry};
@@ -25,4 +26,4 @@ pub use compile::{CompileError, CompileLimits, Compiler, compile_in_this_process
 pub use engine::engine_version;
 pub use mounts::{MountProblem, check_mounts};
 pub use precheck::{Imports, PrecheckError, precheck};
-pub use sandbox::{Host, HostOptions, LoadError, TaskDescription};
+pub use sandbox::{Environment, Host, HostOptions, LoadError, TaskDescription};

@@ -100,11 +100,7 @@ pub fn precheck(bytes: &[u8]) -> Result<Imports, PrecheckError> {
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| malformed(&error))?;
         match payload {
-            Payload::Version { encoding: Encoding::Module, .. } => {
-                if depth == 0 {
-                    return Err(PrecheckError::CoreModule);
-                }
-            }
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(PrecheckError::CoreModule),
             Payload::ModuleSection { .. } => {
                 depth += 1;
                 counts.modules += 1;

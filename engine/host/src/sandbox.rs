@@ -10,16 +10,17 @@ use crate::guest::{ArtifactsBudget, Audit, Facts, FindingsBudget, Guest, Stop};
 use crate::limiter::Limiter;
 use crate::mounts::{self, OpenMount};
 use crate::precheck::{Imports, PrecheckError, precheck};
+use crate::schemas::Schemas;
 use crate::{engine, failure};
 use orch_core::{
     Access, Attempt, AttemptOutput, AttemptResult, Blobs, BoxFuture, CancelReason, Digest, Effective, Failure,
-    FailureKind, Faults, FoundPlugin, Limits, LiveEvents, LogLevel, PluginTask, PluginTaskName, RefusedBy,
+    FailureKind, Faults, FoundPlugin, LiveEvents, LogLevel, PluginTask, PluginTaskName, RefusedBy,
     StagedFolder, TaskRunner, Usage, shorten, visible,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -36,6 +37,9 @@ const RUNNER: &str = "orch:task/runner@";
 /// The version of it that this host speaks.
 const RUNNER_VERSION: &str = "0.1.";
 
+/// Finds the value of an environment variable.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What a host is made of.
 pub struct HostOptions {
     /// How components are compiled.
@@ -45,7 +49,7 @@ pub struct HostOptions {
     /// Where artifacts go.
     pub blobs: Arc<dyn Blobs>,
     /// The values of environment variables; only granted names are asked for.
-    pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub env: Environment,
     /// What tests make fail.
     pub faults: Arc<dyn Faults>,
 }
@@ -105,11 +109,8 @@ struct Loaded {
     tasks: BTreeMap<PluginTaskName, Schemas>,
 }
 
-/// Compiled at the first attempt: a run that never comes to a task does not pay for its schemas.
-struct Schemas {
-    input: (Value, OnceLock<Result<jsonschema::Validator, String>>),
-    output: (Value, OnceLock<Result<jsonschema::Validator, String>>),
-}
+/// A folder that lives as long as the attempt, if there is one.
+type Staged = Option<Box<dyn StagedFolder>>;
 
 /// One call of one component.
 struct Call<'a> {
@@ -150,11 +151,7 @@ impl Host {
         }
         let manifest = &plugin.manifest;
         let pre = self.inner.link(&plugin.bytes, &plugin.digest, !manifest.permissions.artifacts.is_empty())?;
-        let schemas = |task: &orch_core::TaskManifest| Schemas {
-            input: (task.input.clone(), OnceLock::new()),
-            output: (task.output.clone(), OnceLock::new()),
-        };
-        let tasks = manifest.tasks.iter().map(|(name, task)| (name.clone(), schemas(task))).collect();
+        let tasks = manifest.tasks.iter().map(|(name, task)| (name.clone(), Schemas::of(task))).collect();
         let loaded = Arc::new(Loaded { pre, tasks });
         self.inner.loaded.write().unwrap_or_else(PoisonError::into_inner).insert(plugin.digest, loaded);
         Ok(())
@@ -169,14 +166,24 @@ impl Host {
         let pre = self.inner.link(component, &digest, true).map_err(|error| error.to_string())?;
         let nobody = |_| "the name of a plugin that is being described".to_owned();
         let plugin = PluginTask {
-            name: orch_core::PluginName::try_from("local/plugin").map_err(|error| nobody(error))?,
+            name: orch_core::PluginName::try_from("local/plugin").map_err(nobody)?,
             version: semver_zero(),
             digest,
-            task: PluginTaskName::try_from("describe").map_err(|error| nobody(error))?,
+            task: PluginTaskName::try_from("describe").map_err(nobody)?,
         };
         let live = Arc::new(Silent);
         let call = Call {
-            facts: self.inner.facts("", "describe", 1, &plugin, Arc::default(), Arc::default(), DESCRIBE_TIMEOUT),
+            facts: Facts {
+                run: String::new(),
+                task: "describe".to_owned(),
+                attempt: 1,
+                plugin: plugin.name.to_string(),
+                digest,
+                timeout_ms: DESCRIBE_TIMEOUT.as_millis() as u64,
+                grants: Arc::default(),
+                limits: Arc::default(),
+                faults: Arc::clone(&self.inner.options.faults),
+            },
             plugin: &plugin,
             task: &"orch:describe".to_owned(),
             input: &"null".to_owned(),
@@ -263,29 +270,6 @@ impl Inner {
         }
     }
 
-    fn facts(
-        &self,
-        run: &str,
-        task: &str,
-        attempt: u32,
-        plugin: &PluginTask,
-        grants: Arc<Effective>,
-        limits: Arc<Limits>,
-        timeout: Duration,
-    ) -> Facts {
-        Facts {
-            run: run.to_owned(),
-            task: task.to_owned(),
-            attempt,
-            plugin: format!("{}@{}", plugin.name, plugin.version),
-            digest: plugin.digest,
-            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
-            grants,
-            limits,
-            faults: Arc::clone(&self.options.faults),
-        }
-    }
-
     async fn attempt(&self, attempt: Attempt, live: Arc<dyn LiveEvents>) -> AttemptResult {
         let started = Instant::now();
         let mut usage = Usage::default();
@@ -307,18 +291,20 @@ impl Inner {
             .tasks
             .get(&plugin.task)
             .ok_or_else(|| bug(format!("`{}` has no task `{}`", plugin.name, plugin.task)))?;
-        check_input(schemas, &attempt.input)?;
+        schemas.check_input(&attempt.input)?;
         let (mounts, staged) = self.mounts(&attempt)?;
         let call = Call {
-            facts: self.facts(
-                attempt.run.as_str(),
-                attempt.task.as_str(),
-                attempt.number,
-                &plugin,
-                Arc::clone(&attempt.grants),
-                Arc::clone(&attempt.limits),
-                attempt.timeout,
-            ),
+            facts: Facts {
+                run: attempt.run.to_string(),
+                task: attempt.task.to_string(),
+                attempt: attempt.number,
+                plugin: format!("{}@{}", plugin.name, plugin.version),
+                digest: plugin.digest,
+                timeout_ms: u64::try_from(attempt.timeout.as_millis()).unwrap_or(u64::MAX),
+                grants: Arc::clone(&attempt.grants),
+                limits: Arc::clone(&attempt.limits),
+                faults: Arc::clone(&self.options.faults),
+            },
             plugin: &plugin,
             task: &plugin.task.as_str().to_owned(),
             input: &attempt.input,
@@ -331,14 +317,14 @@ impl Inner {
         *usage = used;
         drop(staged);
         match result? {
-            Outcome::Succeeded(text) => check_output(schemas, &text, &attempt.limits).map(AttemptOutput::Succeeded),
-            Outcome::Rejected(text) => check_output(schemas, &text, &attempt.limits).map(AttemptOutput::Rejected),
+            Outcome::Succeeded(text) => schemas.check_output(&text, &attempt.limits).map(AttemptOutput::Succeeded),
+            Outcome::Rejected(text) => schemas.check_output(&text, &attempt.limits).map(AttemptOutput::Rejected),
             Outcome::Skipped(reason) => Ok(AttemptOutput::Skipped(shorten(&reason, 1_000).into_owned())),
         }
     }
 
     /// The granted folders, and a folder with what upstream tasks stored.
-    fn mounts(&self, attempt: &Attempt) -> Result<(Vec<OpenMount>, Option<Box<dyn StagedFolder>>), Failure> {
+    fn mounts(&self, attempt: &Attempt) -> Result<(Vec<OpenMount>, Staged), Failure> {
         let broken = |target: String, message: String| {
             Failure::new(FailureKind::Dependency { target, retryable: false }, message)
         };
@@ -404,8 +390,8 @@ impl Inner {
     /// Limits that a guest is told of and may have overheard: what it returns then is incomplete.
     fn beyond_limits(&self, guest: &Guest) -> Option<Failure> {
         let limits = &guest.facts.limits;
-        if guest.findings.reached {
-            return Some(failure::limit_reached("findings", &limits.findings.to_string()));
+        if let Some(most) = &guest.findings.reached {
+            return Some(failure::limit_reached("findings", most));
         }
         guest.artifacts.reached.then(|| failure::limit_reached("artifacts", &limits.artifacts.to_string()))
     }
@@ -443,7 +429,7 @@ impl Inner {
             env,
             mounts,
             opened: HashMap::new(),
-            findings: FindingsBudget { count: 0, bytes: 0, reached: false },
+            findings: FindingsBudget { count: 0, bytes: 0, reached: None },
             artifacts: ArtifactsBudget {
                 blobs: Arc::clone(&self.options.blobs),
                 bytes: 0,
@@ -573,50 +559,6 @@ fn hint(name: &str) -> &'static str {
         " (not supported yet)"
     } else {
         ""
-    }
-}
-
-fn validator<'a>(
-    schema: &'a (Value, OnceLock<Result<jsonschema::Validator, String>>),
-) -> Result<&'a jsonschema::Validator, Failure> {
-    let compiled = schema.1.get_or_init(|| {
-        jsonschema::options()
-            // A plugin's pattern must not be able to run for ever.
-            .with_pattern_options(jsonschema::PatternOptions::regex())
-            .build(&schema.0)
-            .map_err(|error| error.to_string())
-    });
-    compiled.as_ref().map_err(|reason| {
-        Failure::new(FailureKind::InvalidOutput, format!("the plugin's schema cannot be used: {reason}"))
-    })
-}
-
-fn first_problem(validator: &jsonschema::Validator, value: &Value) -> Option<String> {
-    validator.iter_errors(value).next().map(|error| {
-        let place = error.instance_path().to_string();
-        let place = if place.is_empty() { "the whole value".to_owned() } else { format!("`{place}`") };
-        shorten(&visible(&format!("{place}: {error}")), 600).into_owned()
-    })
-}
-
-fn check_input(schemas: &Schemas, input: &str) -> Result<(), Failure> {
-    let invalid =
-        |reason: String| Failure::new(FailureKind::InvalidInput, format!("the input does not fit the task: {reason}"));
-    let value: Value = serde_json::from_str(input).map_err(|error| invalid(error.to_string()))?;
-    first_problem(validator(&schemas.input)?, &value).map_or(Ok(()), |problem| Err(invalid(problem)))
-}
-
-fn check_output(schemas: &Schemas, text: &str, limits: &Limits) -> Result<Value, Failure> {
-    if text.len() as u64 > limits.output.bytes() {
-        return Err(failure::limit_reached("output", &limits.output.to_string()));
-    }
-    let invalid = |reason: String| {
-        Failure::new(FailureKind::InvalidOutput, format!("the output is not what the plugin promises: {reason}"))
-    };
-    let value: Value = serde_json::from_str(text).map_err(|error| invalid(format!("it is no JSON: {error}")))?;
-    match first_problem(validator(&schemas.output)?, &value) {
-        None => Ok(value),
-        Some(problem) => Err(invalid(problem)),
     }
 }
 

@@ -1,3 +1,4 @@
 //! The whole-system tests, in one binary: each further one would link the sandbox again.
 
+mod cli;
 mod sandbox;

@@ -13,7 +13,7 @@ pub(crate) fn run(arguments: &WorkflowArguments, update: bool, accept: bool) -> 
         (false, false) => LockMode::Follow,
     };
     let prepared = prepare::prepare(arguments, mode)?;
-    prepared.lock.write(&prepared.place.lock()).map_err(Failure::from)?;
+    prepared.lock.write(prepared.place.lock()).map_err(Failure::from)?;
     for news in &prepared.lock_news {
         terminal::talk(&format!("locked {news}"));
     }

@@ -90,7 +90,7 @@ fn tell(prepared: &Prepared) -> anyhow::Result<()> {
         terminal::talk(text.trim_end());
     }
     if !prepared.lock_news.is_empty() {
-        prepared.lock.write(&prepared.place.lock()).map_err(Failure::from)?;
+        prepared.lock.write(prepared.place.lock()).map_err(Failure::from)?;
         for news in &prepared.lock_news {
             terminal::talk(&format!("locked {news}"));
         }
@@ -123,12 +123,12 @@ async fn listen(cancel: CancellationToken) -> std::convert::Infallible {
 /// Where records go while the run is on.
 enum Shown {
     Live(Box<Live>),
-    Lines { run: RunId, view: RunView },
+    Lines { run: RunId, view: Box<RunView> },
 }
 
 fn shown(context: Context, arguments: &RunArguments, run: &RunId) -> Shown {
     match arguments.format {
-        Format::Json => Shown::Lines { run: run.clone(), view: RunView::default() },
+        Format::Json => Shown::Lines { run: run.clone(), view: Box::default() },
         Format::Text => Shown::Live(Box::new(Live::new(LiveOptions {
             terminal: std::io::stderr().is_terminal(),
             style: terminal::style(context.colour, &std::io::stderr()),

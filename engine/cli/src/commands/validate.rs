@@ -15,7 +15,7 @@ pub(crate) fn run(files: &[PathBuf], format: Format) -> anyhow::Result<Exit> {
         let source = match read_source(&place.file, &place.shown) {
             Ok(source) => source,
             Err(problem) => {
-                all.push(problem);
+                all.push(*problem);
                 continue;
             }
         };

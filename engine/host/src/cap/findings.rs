@@ -2,12 +2,19 @@
 
 use crate::bindings::orch::task::findings::{Finding as Wire, Host, Severity as WireSeverity, Status as WireStatus};
 use crate::guest::Guest;
-use orch_core::{Finding, FindingStatus, Location, Severity};
+use orch_core::{Finding, FindingStatus, Location, Severity, Size};
 
 /// Bytes of one finding.
 const MOST_ONE: usize = 256 << 10;
 /// Bytes of all findings of an attempt: they are kept in memory until the run is over.
-const MOST_ALL: u64 = 64 << 20;
+const MOST_ALL: u64 = 128 << 20;
+/// What a finding takes in memory beside its texts.
+const FINDING: usize = 256;
+/// What a text in a list takes beside its bytes, also an empty one.
+const TEXT: usize = 32;
+/// What a value in `data` takes, and a map with its first key: as text they are two and eight bytes.
+const VALUE: u64 = 32;
+const MAP: u64 = 640;
 
 impl Host for Guest {
     fn emit(&mut self, items: Vec<Wire>) -> wasmtime::Result<Result<u32, String>> {
@@ -17,18 +24,23 @@ impl Host for Guest {
             if bytes > MOST_ONE {
                 return Ok(Err(format!("a finding of {bytes} bytes is larger than {MOST_ONE}")));
             }
-            let most = self.facts.limits.findings;
-            if self.findings.count >= most || self.findings.bytes + bytes as u64 > MOST_ALL {
-                self.findings.reached = true;
-                self.audit.live.findings(findings);
-                return Ok(Err(format!("the limit `findings` of {most} is reached")));
-            }
-            match convert(item) {
-                Ok(finding) => findings.push(finding),
+            let finding = match convert(item) {
+                Ok(finding) => finding,
                 Err(reason) => return Ok(Err(reason)),
+            };
+            let bytes = self.findings.bytes + bytes as u64 + finding.data.as_ref().map_or(0, weight);
+            let most = self.facts.limits.findings;
+            if self.findings.count >= most || bytes > MOST_ALL {
+                let most =
+                    if bytes > MOST_ALL { Size::from_bytes(MOST_ALL).to_string() } else { most.to_string() };
+                let answer = format!("the limit `findings` of {most} is reached");
+                self.findings.reached = Some(most);
+                self.audit.live.findings(findings);
+                return Ok(Err(answer));
             }
+            findings.push(finding);
             self.findings.count += 1;
-            self.findings.bytes += bytes as u64;
+            self.findings.bytes = bytes;
         }
         if !findings.is_empty() {
             self.audit.live.findings(findings);
@@ -39,14 +51,24 @@ impl Host for Guest {
 
 fn size(item: &Wire) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    item.rule.len()
+    FINDING
+        + item.rule.len()
         + item.title.len()
         + item.fingerprint.len()
         + text(&item.detail)
         + text(&item.remediation)
         + text(&item.data)
         + item.location.as_ref().map_or(0, |location| location.path.len())
-        + item.references.iter().map(String::len).sum::<usize>()
+        + item.references.iter().map(|reference| TEXT + reference.len()).sum::<usize>()
+}
+
+/// What parsed JSON takes in memory beyond its text. It is as deep as the parser allows, 128 levels.
+fn weight(value: &serde_json::Value) -> u64 {
+    match value {
+        serde_json::Value::Object(map) => MAP + map.values().map(|value| VALUE + weight(value)).sum::<u64>(),
+        serde_json::Value::Array(items) => items.iter().map(|value| VALUE + weight(value)).sum(),
+        _ => 0,
+    }
 }
 
 fn convert(item: Wire) -> Result<Finding, String> {

@@ -21,6 +21,10 @@ pub(crate) struct LogBudget {
     pub(crate) stderr_tail: String,
 }
 
+/// What a line costs beside its text, and a field of it: a line is an event of the run, also an empty one.
+const LINE: u64 = 64;
+const FIELD: usize = 8;
+
 /// What is kept of standard error for the message of a trap.
 const TAIL: usize = 4 << 10;
 
@@ -46,8 +50,12 @@ impl LogBudget {
         if self.window.elapsed() >= Duration::from_secs(1) {
             self.end_window();
         }
-        let fields_bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let bytes = message.len() as u64 + fields_bytes as u64;
+        let bytes_of = |fields: &[(String, String)]| -> usize {
+            fields.iter().map(|(name, value)| FIELD + name.len() + value.len()).sum()
+        };
+        let fields_bytes = bytes_of(&fields);
+        // One more for the end of the line, so that cutting empty lines is seen as well.
+        let bytes = message.len() as u64 + fields_bytes as u64 + 1;
         if self.exhausted || self.in_window >= self.most_rate {
             self.cut += bytes;
             self.dropped_in_window += u64::from(!self.exhausted);
@@ -60,11 +68,11 @@ impl LogBudget {
         if message.len() > self.most_line {
             let end = (0..=self.most_line).rev().find(|end| message.is_char_boundary(*end)).unwrap_or(0);
             self.cut += (message.len() - end) as u64;
-            message.truncate(end);
+            // A copy: a string that is only cut short keeps its memory, a mebibyte for each line.
+            message = message[..end].to_owned();
             message.push_str(" … [line cut]");
         }
-        let kept =
-            message.len() as u64 + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() as u64;
+        let kept = message.len() as u64 + bytes_of(&fields) as u64 + LINE;
         if kept > self.bytes_left {
             self.exhausted = true;
             self.cut += bytes;

@@ -159,7 +159,14 @@ fn s19_an_entry_that_others_may_write_or_that_is_no_file() {
     });
     check(|cache| {
         fs::remove_file(&cache.entry).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, &cache.entry, rustix::fs::FileType::Fifo, rustix::fs::Mode::from(0o600), 0).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &cache.entry,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from(0o600),
+            0,
+        )
+        .unwrap();
     });
     if rustix::process::geteuid().is_root() {
         check(|cache| std::os::unix::fs::chown(&cache.entry, Some(65_534), None).unwrap());

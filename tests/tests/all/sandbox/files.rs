@@ -22,7 +22,9 @@ impl Folders {
         for name in ["outside/inner", "work/inner", "read/inner"] {
             std::fs::create_dir_all(at(name)).unwrap();
         }
-        for name in ["outside/canary", "outside/inner/deep", "work/file", "work/inner/file", "read/file", "read/inner/file"] {
+        for name in
+            ["outside/canary", "outside/inner/deep", "work/file", "work/inner/file", "read/file", "read/inner/file"]
+        {
             std::fs::write(at(name), format!("content of {name}")).unwrap();
         }
         let (before, read_before) = (Snapshot::of(&at("outside")), Snapshot::of(&at("read")));
@@ -58,9 +60,25 @@ impl Folders {
 /// Each operation that takes one path, on `path` of `mount`; those with two take it as either.
 fn operations(mount: &str, path: &str) -> Vec<Value> {
     let one = [
-        "read", "write", "append", "stream", "create", "create-new", "truncate", "truncate-open-for-reading", "set-size",
-        "open-folder", "open-folder-to-change", "stat", "hash", "readlink", "mkdir", "set-times", "set-times-of-open-file",
-        "rmdir", "unlink",
+        "read",
+        "write",
+        "append",
+        "stream",
+        "create",
+        "create-new",
+        "truncate",
+        "truncate-open-for-reading",
+        "set-size",
+        "open-folder",
+        "open-folder-to-change",
+        "stat",
+        "hash",
+        "readlink",
+        "mkdir",
+        "set-times",
+        "set-times-of-open-file",
+        "rmdir",
+        "unlink",
     ];
     let mut steps: Vec<Value> = one.iter().map(|op| json!({ "op": op, "mount": mount, "path": path })).collect();
     steps.extend(one.iter().map(|op| json!({ "op": op, "mount": mount, "path": path, "nofollow": true })));
@@ -68,7 +86,9 @@ fn operations(mount: &str, path: &str) -> Vec<Value> {
         steps.push(json!({ "op": op, "mount": mount, "path": path, "to-mount": "/work", "to": "taken" }));
         steps.push(json!({ "op": op, "mount": "/work", "path": "inner/file", "to-mount": mount, "to": path }));
     }
-    steps.push(json!({ "op": "link", "mount": mount, "path": path, "to-mount": "/work", "to": "linked", "follow": true }));
+    steps.push(
+        json!({ "op": "link", "mount": mount, "path": path, "to-mount": "/work", "to": "linked", "follow": true }),
+    );
     // As a link's target every text may stand; as its place none that leads out.
     steps.push(json!({ "op": "symlink", "mount": mount, "path": path, "to": "file" }));
     steps
@@ -192,12 +212,14 @@ fn f2_links_that_lead_out_are_refused() {
         link("../../../../../../../../../../etc", "far"),
         link("loop", "loop"),
     ];
-    for path in ["out/canary", "chain/canary", "longer/deep", "dotted/canary", "absolute-out/canary", "far/passwd", "loop"] {
+    for path in
+        ["out/canary", "chain/canary", "longer/deep", "dotted/canary", "absolute-out/canary", "far/passwd", "loop"]
+    {
         let through = operations("/work", path).into_iter().filter(|step| step["op"] != "symlink");
         steps.extend(through.filter(|step| step["op"] != "unlink" || path != "loop"));
     }
     for path in ["file-out", "absolute"] {
-        for op in ["read", "write", "append", "truncate", "set-size", "stat", "set-times", "create", "hash"] {
+        for op in ["read", "write", "append", "truncate", "set-size", "stat", "set-times", "hash"] {
             steps.push(json!({ "op": op, "mount": "/work", "path": path }));
         }
     }
@@ -234,7 +256,9 @@ fn f3_links_to_a_name_with_a_slash_are_refused() {
     }
     for path in ["slash", "dot", "far", "slash/", "evil/", "evil/."] {
         let steps = ["open-folder", "open-folder-to-change", "stat", "hash", "set-times"];
-        for (step, answer) in folders.check(steps.map(|op| json!({ "op": op, "mount": "/work", "path": path })).to_vec()) {
+        for (step, answer) in
+            folders.check(steps.map(|op| json!({ "op": op, "mount": "/work", "path": path })).to_vec())
+        {
             assert!(!answer.starts_with("ok"), "{step}: {answer}");
         }
     }
@@ -268,9 +292,23 @@ fn f4_slashes_at_the_end_do_not_reach_through_a_link() {
 fn f5_a_folder_for_reading_stays_as_it_is() {
     let folders = Folders::new();
     let changing = [
-        "write", "write-open-for-reading", "stream", "stream-open-for-reading", "append", "create", "create-new", "truncate",
-        "truncate-open-for-reading", "set-size", "set-size-open-for-reading", "open-folder-to-change", "mkdir", "rmdir",
-        "unlink", "set-times", "set-times-of-open-file",
+        "write",
+        "write-open-for-reading",
+        "stream",
+        "stream-open-for-reading",
+        "append",
+        "create",
+        "create-new",
+        "truncate",
+        "truncate-open-for-reading",
+        "set-size",
+        "set-size-open-for-reading",
+        "open-folder-to-change",
+        "mkdir",
+        "rmdir",
+        "unlink",
+        "set-times",
+        "set-times-of-open-file",
     ];
     for path in ["file", "inner/file", "inner", "new", "."] {
         let steps: Vec<Value> = changing.iter().map(|op| json!({ "op": op, "mount": "/read", "path": path })).collect();
@@ -281,7 +319,8 @@ fn f5_a_folder_for_reading_stays_as_it_is() {
     for op in changing {
         let ended = folders.run(vec![json!({ "op": op, "mount": "/read", "path": "file" })]);
         let answer = &ended.output()[0];
-        let told = ended.refusals("fs").iter().any(|refusal| refusal.target.starts_with("read") && refusal.fix.is_some());
+        let told =
+            ended.refusals("fs").iter().any(|refusal| refusal.target.starts_with("read") && refusal.fix.is_some());
         // What fails for another reason first (the name is taken, it is no folder) needs no event.
         assert!(told || answer != "read-only" && answer != "not-permitted", "{op}: {answer}: {:?}", ended.seen.refused);
     }
@@ -293,9 +332,7 @@ fn f5_a_folder_for_reading_stays_as_it_is() {
 #[test]
 fn f6_nothing_moves_between_a_folder_for_reading_and_one_for_writing() {
     let folders = Folders::new();
-    let two = |op: &str, from: &str, path: &str, mount: &str, to: &str| {
-        json!({ "op": op, "mount": from, "path": path, "to-mount": mount, "to": to })
-    };
+    let two = |op: &str, from: &str, path: &str, mount: &str, to: &str| json!({ "op": op, "mount": from, "path": path, "to-mount": mount, "to": to });
     let mut steps = Vec::new();
     for op in ["link", "rename"] {
         steps.push(two(op, "/read", "file", "/work", "stolen"));
@@ -324,7 +361,13 @@ fn f8_special_files_are_refused_and_nothing_hangs() {
         symlink("fifo", inside.join("to-fifo")).unwrap();
         let mut names = vec!["fifo", "socket", "to-fifo", "inner/../fifo", "./fifo"];
         // Only root may make devices, and not in every container. This one is /dev/zero, which would be read without end.
-        let device = mknodat(CWD, inside.join("device"), FileType::CharacterDevice, Mode::from(0o666), rustix::fs::makedev(1, 5));
+        let device = mknodat(
+            CWD,
+            inside.join("device"),
+            FileType::CharacterDevice,
+            Mode::from(0o666),
+            rustix::fs::makedev(1, 5),
+        );
         match device {
             Ok(()) => names.push("device"),
             Err(error) => println!("measured: F8: no device could be made here: {error}"),
@@ -332,7 +375,8 @@ fn f8_special_files_are_refused_and_nothing_hangs() {
         let folders = Folders { read_before: Snapshot::of(&folders.at("read")), ..folders };
         for name in names {
             let mut steps = Vec::new();
-            for op in ["read", "write", "append", "stream", "create", "truncate", "set-size", "set-times-of-open-file"] {
+            for op in ["read", "write", "append", "stream", "create", "truncate", "set-size", "set-times-of-open-file"]
+            {
                 steps.push(json!({ "op": op, "mount": format!("/{mount}"), "path": name }));
             }
             let ended = folders.run(steps.clone());
@@ -354,7 +398,11 @@ fn f8_hard_links_that_were_there_before_cannot_be_written_through_a_folder_for_r
     // folder for reading keeps it from being changed, and that is all that can be promised.
     let folders = Folders::new();
     std::fs::hard_link(folders.at("outside/canary"), folders.at("read/hard")).unwrap();
-    let folders = Folders { before: Snapshot::of(&folders.at("outside")), read_before: Snapshot::of(&folders.at("read")), ..folders };
+    let folders = Folders {
+        before: Snapshot::of(&folders.at("outside")),
+        read_before: Snapshot::of(&folders.at("read")),
+        ..folders
+    };
     let steps = ["write", "truncate", "set-size", "set-times", "unlink", "append"];
     let ended = folders.run(steps.map(|op| json!({ "op": op, "mount": "/read", "path": "hard" })).to_vec());
     let answers: Vec<String> = serde_json::from_value(ended.output().clone()).unwrap();

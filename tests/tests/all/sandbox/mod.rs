@@ -3,8 +3,13 @@
 
 mod amplify;
 mod code_cache;
+mod compile;
+mod faults;
 mod files;
+mod functions;
 mod handles;
 mod limits;
+mod logs;
+mod rendering;
 mod time;
 mod wat_handles;
