@@ -8,8 +8,22 @@ use std::process::Command;
 pub(crate) fn run(quick: bool) -> Result<()> {
     wasm_target()?;
     start(cargo().args(["build", "--release", "--package", "orch-wasm", "--package", "orch-bench"]))?;
-    start(cargo().current_dir(root().join("tests/guests")).args(["build", "--release", "--package", "guest-echo", "--target", "wasm32-wasip2"]))?;
-    start(cargo().current_dir(root().join("plugins")).args(["build", "--release", "--package", "orch-plugin-secret-scan", "--example", "native"]))?;
+    start(cargo().current_dir(root().join("tests/guests")).args([
+        "build",
+        "--release",
+        "--package",
+        "guest-echo",
+        "--target",
+        "wasm32-wasip2",
+    ]))?;
+    start(cargo().current_dir(root().join("plugins")).args([
+        "build",
+        "--release",
+        "--package",
+        "orch-plugin-secret-scan",
+        "--example",
+        "native",
+    ]))?;
     demo::plugins()?;
     let guests = root().join("target/guests");
     let measured = Command::new(target().join("release/orch-bench"))

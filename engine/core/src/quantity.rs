@@ -40,7 +40,8 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 fn print(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)], smallest: &str) -> fmt::Result {
-    let whole = units.iter().filter(|(_, factor)| value >= *factor && value.is_multiple_of(*factor)).max_by_key(|(_, f)| *f);
+    let whole =
+        units.iter().filter(|(_, factor)| value >= *factor && value.is_multiple_of(*factor)).max_by_key(|(_, f)| *f);
     match whole {
         Some((name, factor)) => write!(f, "{}{name}", value / factor),
         None => write!(f, "{value}{smallest}"),

@@ -18,8 +18,8 @@ mod guest;
 mod limiter;
 mod mounts;
 mod precheck;
-mod schemas;
 mod sandbox;
+mod schemas;
 
 pub use code_cache::{CacheError, CacheStats, CodeCache, CodeEntry};
 pub use compile::{CompileError, CompileLimits, Compiler, compile_in_this_process};

@@ -14,8 +14,8 @@ use crate::schemas::Schemas;
 use crate::{engine, failure};
 use orch_core::{
     Access, Attempt, AttemptOutput, AttemptResult, Blobs, BoxFuture, CancelReason, Digest, Effective, Failure,
-    FailureKind, Faults, FoundPlugin, LiveEvents, LogLevel, PluginTask, PluginTaskName, RefusedBy,
-    StagedFolder, TaskRunner, Usage, shorten, visible,
+    FailureKind, Faults, FoundPlugin, LiveEvents, LogLevel, PluginTask, PluginTaskName, RefusedBy, StagedFolder,
+    TaskRunner, Usage, shorten, visible,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

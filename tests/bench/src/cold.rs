@@ -15,7 +15,13 @@ pub(crate) fn measure(paths: &Paths, floors: &Floors, table: &mut Report) -> Res
     let program = paths.program.canonicalize()?;
     let start = |arguments: &[&str], here: &Path| {
         let mut command = Command::new(&program);
-        command.args(arguments).current_dir(here).env_clear().env("HOME", &home).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(here)
+            .env_clear()
+            .env("HOME", &home)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command
     };
     ensure!(start(&["init", "work"], &home).status()?.success(), "init failed");

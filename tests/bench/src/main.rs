@@ -26,7 +26,8 @@ struct Paths {
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let mut next = |what: &str| arguments.next().with_context(|| format!("missing argument: {what}; run `cargo xtask bench`"));
+    let mut next =
+        |what: &str| arguments.next().with_context(|| format!("missing argument: {what}; run `cargo xtask bench`"));
     let paths = Paths {
         program: next("the orch-wasm program")?,
         echo: next("the echo component")?,

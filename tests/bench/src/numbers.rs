@@ -36,7 +36,14 @@ struct Row {
 pub(crate) struct Report(Vec<Row>);
 
 impl Report {
-    pub(crate) fn row(&mut self, what: impl Into<String>, measured: String, floor: String, ratio: Option<f64>, wanted: &'static str) {
+    pub(crate) fn row(
+        &mut self,
+        what: impl Into<String>,
+        measured: String,
+        floor: String,
+        ratio: Option<f64>,
+        wanted: &'static str,
+    ) {
         let ratio = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
         let row = Row { what: what.into(), measured, floor, ratio, wanted };
         println!("  {}: {} (floor {}, ratio {}, wanted {})", row.what, row.measured, row.floor, row.ratio, row.wanted);

@@ -4,7 +4,9 @@ use crate::Paths;
 use crate::numbers::{Report, Samples, ratio, time};
 use crate::setup::{self, Echo};
 use anyhow::Result;
-use orch_core::{Attempt, Effective, Finding, Limits, LiveEvents, LogLevel, PluginTask, Refusal, RunId, StoredArtifact, TaskRunner};
+use orch_core::{
+    Attempt, Effective, Finding, Limits, LiveEvents, LogLevel, PluginTask, Refusal, RunId, StoredArtifact, TaskRunner,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker, ResourceTable};
@@ -129,7 +131,8 @@ impl Floor {
         for _ in 0..rounds {
             let arguments = [Val::String("echo".into()), Val::String(input.to_owned())];
             let begun = Instant::now();
-            let mut store = Store::new(&self.engine, Bare { table: ResourceTable::new(), wasi: WasiCtx::builder().build() });
+            let mut store =
+                Store::new(&self.engine, Bare { table: ResourceTable::new(), wasi: WasiCtx::builder().build() });
             store.set_epoch_deadline(1_000_000);
             let instance = self.pre.instantiate_async(&mut store).await.map_err(fine)?;
             let function = instance.get_func(&mut store, run).ok_or_else(|| anyhow::anyhow!("`run` is no function"))?;

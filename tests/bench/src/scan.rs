@@ -91,7 +91,9 @@ fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
         let name = name.to_str().context("a file name is not UTF-8")?;
         if path.is_dir() && !path.is_symlink() && !LEFT_OUT.contains(&name) {
             collect(&path, files)?;
-        } else if path.is_file() && path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| KINDS.contains(&ending)) {
+        } else if path.is_file()
+            && path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| KINDS.contains(&ending))
+        {
             files.push(path);
         }
     }

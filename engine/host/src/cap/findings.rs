@@ -31,8 +31,7 @@ impl Host for Guest {
             let bytes = self.findings.bytes + bytes as u64 + finding.data.as_ref().map_or(0, weight);
             let most = self.facts.limits.findings;
             if self.findings.count >= most || bytes > MOST_ALL {
-                let most =
-                    if bytes > MOST_ALL { Size::from_bytes(MOST_ALL).to_string() } else { most.to_string() };
+                let most = if bytes > MOST_ALL { Size::from_bytes(MOST_ALL).to_string() } else { most.to_string() };
                 let answer = format!("the limit `findings` of {most} is reached");
                 self.findings.reached = Some(most);
                 self.audit.live.findings(findings);

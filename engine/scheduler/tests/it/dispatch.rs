@@ -23,7 +23,10 @@ fn the_worst_task_names_the_run() {
         ("  rejects-a: { uses: test/any@1 }\n", RunOutcome::Failed),
         ("  fails-a: { uses: test/any@1 }\n  traps-b: { uses: test/any@1 }\n", RunOutcome::Errored),
         ("  late-a: { uses: test/any@1 }\n  fails-b: { uses: test/any@1 }\n", RunOutcome::TimedOut),
-        ("  fails-a: { uses: test/any@1, continue-on-error: true }\n  b: { uses: test/any@1, needs: [fails-a] }\n", RunOutcome::Succeeded),
+        (
+            "  fails-a: { uses: test/any@1, continue-on-error: true }\n  b: { uses: test/any@1, needs: [fails-a] }\n",
+            RunOutcome::Succeeded,
+        ),
     ] {
         assert_eq!(run(plan(tasks), Scripted::by_name(), 2).outcome.unwrap(), outcome, "{tasks}");
     }
@@ -37,8 +40,13 @@ fn conditions_decide_with_the_outputs_of_needs() {
     run(plan, Scripted::by_name(), 2).check(
         RunOutcome::Failed,
         &[
-            ("a", "succeeded"), ("yes", "succeeded"), ("no", "skipped"), ("after", "succeeded"),
-            ("fails-x", "failed"), ("clean", "succeeded"), ("alarm", "succeeded"),
+            ("a", "succeeded"),
+            ("yes", "succeeded"),
+            ("no", "skipped"),
+            ("after", "succeeded"),
+            ("fails-x", "failed"),
+            ("clean", "succeeded"),
+            ("alarm", "succeeded"),
         ],
     );
 }
@@ -114,7 +122,9 @@ fn a_panic_of_the_runner_costs_one_task() {
             by_name(attempt.task.as_str())
         })
     });
-    let plan = plan("  bad: { uses: test/any@1 }\n  good: { uses: test/any@1 }\n  hangs: { uses: test/any@1, needs: [bad] }\n");
+    let plan = plan(
+        "  bad: { uses: test/any@1 }\n  good: { uses: test/any@1 }\n  hangs: { uses: test/any@1, needs: [bad] }\n",
+    );
     let ran = run(plan, runner, 2);
     ran.check(RunOutcome::Errored, &[("bad", "errored"), ("good", "succeeded"), ("hangs", "unreachable")]);
 }

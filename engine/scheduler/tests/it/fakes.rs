@@ -2,8 +2,8 @@
 
 use camino::Utf8Path;
 use orch_core::{
-    Attempt, AttemptOutput, AttemptResult, BoxFuture, Clock, Digest, Event, Failure, FailureKind, LiveEvents, Manifest, Policy,
-    Record, RunId, RunOutcome, RunStore, RunSummary, Source, StoreError, TaskRunner, Timestamp, Usage,
+    Attempt, AttemptOutput, AttemptResult, BoxFuture, Clock, Digest, Event, Failure, FailureKind, LiveEvents, Manifest,
+    Policy, Record, RunId, RunOutcome, RunStore, RunSummary, Source, StoreError, TaskRunner, Timestamp, Usage,
 };
 use orch_scheduler::{Dispatcher, RunError, RunRequest};
 use orch_workflow::{Plan, PlanRequest, Resolved};
@@ -46,20 +46,26 @@ impl RunStore for MemoryStore {
     }
 
     fn list(&self, _workflow: Option<&str>, most: usize) -> Result<Vec<RunSummary>, StoreError> {
-        let mut runs: Vec<_> = self.runs.lock().unwrap().iter().map(|(run, records)| {
-            let outcome = records.iter().find_map(|record| match record.event {
-                Event::RunFinished { outcome, .. } => Some(outcome),
-                _ => None,
-            });
-            RunSummary {
-                run: run.clone(),
-                workflow: "w".into(),
-                created: records[0].at,
-                updated: records[records.len() - 1].at,
-                outcome,
-                events: records.len() as u64,
-            }
-        }).collect();
+        let mut runs: Vec<_> = self
+            .runs
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(run, records)| {
+                let outcome = records.iter().find_map(|record| match record.event {
+                    Event::RunFinished { outcome, .. } => Some(outcome),
+                    _ => None,
+                });
+                RunSummary {
+                    run: run.clone(),
+                    workflow: "w".into(),
+                    created: records[0].at,
+                    updated: records[records.len() - 1].at,
+                    outcome,
+                    events: records.len() as u64,
+                }
+            })
+            .collect();
         runs.sort_by(|a, b| b.run.cmp(&a.run));
         runs.truncate(most);
         Ok(runs)
@@ -72,7 +78,9 @@ type Script = dyn Fn(Attempt, Arc<dyn LiveEvents>) -> BoxFuture<AttemptResult> +
 pub(crate) struct Scripted(Box<Script>);
 
 impl Scripted {
-    pub(crate) fn new(script: impl Fn(Attempt, Arc<dyn LiveEvents>) -> BoxFuture<AttemptResult> + Send + Sync + 'static) -> Scripted {
+    pub(crate) fn new(
+        script: impl Fn(Attempt, Arc<dyn LiveEvents>) -> BoxFuture<AttemptResult> + Send + Sync + 'static,
+    ) -> Scripted {
         Scripted(Box::new(script))
     }
 
@@ -121,9 +129,11 @@ pub(crate) fn plan_of(text: &str) -> Plan {
     let manifest: Manifest = serde_json::from_value(serde_json::json!({
         "schema": Manifest::SCHEMA, "name": "test/any", "version": "1.0.0", "description": "d", "license": "Apache-2.0",
         "tasks": { "any": { "description": "d", "input": true, "output": true } },
-    })).unwrap();
+    }))
+    .unwrap();
     let resolved = Resolved { manifest: Arc::new(manifest), digest: Digest::of(b"any"), signer: None };
-    let plugins: BTreeMap<_, _> = workflow.plugin_references().into_iter().map(|used| (used.uses, resolved.clone())).collect();
+    let plugins: BTreeMap<_, _> =
+        workflow.plugin_references().into_iter().map(|used| (used.uses, resolved.clone())).collect();
     let (plan, problems) = orch_workflow::plan(&PlanRequest {
         workflow: &workflow,
         source: &source,

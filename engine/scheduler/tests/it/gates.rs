@@ -1,6 +1,7 @@
 use crate::fakes::{MemoryStore, Scripted, plan_of, run_in};
 use orch_core::{
-    AttemptOutput, AttemptResult, CheckVerdict, Event, Finding, FindingStatus, GateDecision, RunOutcome, Severity, Usage,
+    AttemptOutput, AttemptResult, CheckVerdict, Event, Finding, FindingStatus, GateDecision, RunOutcome, Severity,
+    Usage,
 };
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,12 @@ fn finds(fingerprints: &'static [&'static str]) -> Scripted {
     })
 }
 
-fn decision(store: &Arc<MemoryStore>, number: u32, check: &str, found: &'static [&'static str]) -> (RunOutcome, GateDecision) {
+fn decision(
+    store: &Arc<MemoryStore>,
+    number: u32,
+    check: &str,
+    found: &'static [&'static str],
+) -> (RunOutcome, GateDecision) {
     let text = format!(
         "schema: orch-wasm/v1\nname: w\ntasks:\n  scan: {{ uses: test/any@1 }}\n  gate:\n    needs: [scan]\n    gate:\n      baseline: last-succeeded\n      checks: [{{ id: c, assert: \"{check}\" }}]\n"
     );

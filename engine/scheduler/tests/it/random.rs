@@ -14,7 +14,8 @@ const ENDS: [&str; 6] = ["fine", "fails", "traps", "rejects", "skips", "late"];
 const CONDITIONS: [&str; 5] = ["", "if: 'always()'", "if: 'failure()'", "if: 'success()'", "if: 'false'"];
 
 fn graphs() -> impl Strategy<Value = Graph> {
-    let task = (0..ENDS.len(), prop::collection::vec(any::<prop::sample::Index>(), 0..4), 0..CONDITIONS.len(), any::<bool>());
+    let task =
+        (0..ENDS.len(), prop::collection::vec(any::<prop::sample::Index>(), 0..4), 0..CONDITIONS.len(), any::<bool>());
     prop::collection::vec(task, 1..40)
 }
 
@@ -26,7 +27,11 @@ fn text(graph: &Graph) -> (String, BTreeMap<String, Vec<String>>) {
         let needs: Vec<String> = needs.into_iter().collect();
         let condition = CONDITIONS[*condition];
         let comma = if condition.is_empty() { "" } else { ", " };
-        text.push_str(&format!("  {}: {{ uses: test/any@1, needs: [{}], continue-on-error: {tolerated}{comma}{condition} }}\n", id(index), needs.join(", ")));
+        text.push_str(&format!(
+            "  {}: {{ uses: test/any@1, needs: [{}], continue-on-error: {tolerated}{comma}{condition} }}\n",
+            id(index),
+            needs.join(", ")
+        ));
         all.insert(id(index), needs);
     }
     (text, all)

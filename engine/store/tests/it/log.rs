@@ -64,7 +64,10 @@ fn an_append_at_the_wrong_place_writes_nothing() {
     let conflict = append(&store, &run(1), 5, vec![tell()]).unwrap_err();
     assert_eq!(conflict, StoreError::Conflict { run: run(1), expected: 5, found: 1 });
     assert!(matches!(append(&store, &run(1), 0, vec![created()]), Err(StoreError::Conflict { .. })));
-    assert!(matches!(append(&store, &run(2), 0, vec![tell()]), Err(StoreError::UnknownRun(_))), "a run begins with its creation");
+    assert!(
+        matches!(append(&store, &run(2), 0, vec![tell()]), Err(StoreError::UnknownRun(_))),
+        "a run begins with its creation"
+    );
     assert_eq!(store.read(&run(1), 0).unwrap().len(), 1);
     assert!(matches!(store.read(&run(2), 0), Err(StoreError::UnknownRun(_))));
 }
@@ -145,7 +148,10 @@ fn what_failed_is_not_there_and_does_not_block_what_follows() {
 fn names_of_runs() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
-    let (a, b) = (RunId::try_from(format!("{}{}", "a".repeat(30), "01")).unwrap(), RunId::try_from(format!("{}{}", "a".repeat(30), "02")).unwrap());
+    let (a, b) = (
+        RunId::try_from(format!("{}{}", "a".repeat(30), "01")).unwrap(),
+        RunId::try_from(format!("{}{}", "a".repeat(30), "02")).unwrap(),
+    );
     append(&store, &a, 0, vec![created()]).unwrap();
     append(&store, &b, 0, vec![created()]).unwrap();
     assert_eq!(store.resolve("latest"), Ok(b.clone()));

@@ -4,9 +4,7 @@ use crate::{Answer, done, number, text};
 use orch_sdk::Host;
 use serde_json::{Value, json};
 use wasip2::filesystem::preopens::get_directories;
-use wasip2::filesystem::types::{
-    Descriptor, DescriptorFlags, ErrorCode, NewTimestamp, OpenFlags, PathFlags,
-};
+use wasip2::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, NewTimestamp, OpenFlags, PathFlags};
 
 /// Runs `steps` in order, each to its end whatever the others gave, and answers with a word for each: `ok`, `ok: …` or the name of the error.
 pub fn script(input: Value, _host: &dyn Host) -> Answer {

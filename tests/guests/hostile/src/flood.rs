@@ -88,7 +88,9 @@ pub fn ask(input: Value, _host: &dyn Host) -> Answer {
             Err(error) => return done(error.name()),
         },
         "read-stream" | "blocking-read-stream" | "skip" => {
-            let stream = file().and_then(|file| file.read_via_stream(0)).map_err(|e| orch_sdk::TaskError::Failed(e.to_string()))?;
+            let stream = file()
+                .and_then(|file| file.read_via_stream(0))
+                .map_err(|e| orch_sdk::TaskError::Failed(e.to_string()))?;
             let answer = match text(&input, "call") {
                 "read-stream" => stream.read(length).map(|bytes| bytes.len() as u64),
                 "skip" => stream.blocking_skip(length),
@@ -112,14 +114,18 @@ pub fn ask(input: Value, _host: &dyn Host) -> Answer {
             }
         }
         "write-zeroes-to-file" => {
-            let stream = file().and_then(|file| file.write_via_stream(0)).map_err(|e| orch_sdk::TaskError::Failed(e.to_string()))?;
+            let stream = file()
+                .and_then(|file| file.write_via_stream(0))
+                .map_err(|e| orch_sdk::TaskError::Failed(e.to_string()))?;
             match stream.write_zeroes(length) {
                 Ok(()) => length,
                 Err(error) => return done(format!("{error:?}")),
             }
         }
         "splice" => {
-            let from = file().and_then(|file| file.read_via_stream(0)).map_err(|e| orch_sdk::TaskError::Failed(e.to_string()))?;
+            let from = file()
+                .and_then(|file| file.read_via_stream(0))
+                .map_err(|e| orch_sdk::TaskError::Failed(e.to_string()))?;
             match wasip2::cli::stdout::get_stdout().blocking_splice(&from, length) {
                 Ok(length) => length,
                 Err(error) => return done(format!("{error:?}")),
@@ -165,8 +171,10 @@ pub fn flood(input: Value, _host: &dyn Host) -> Answer {
 
 /// Writes bytes that are no UTF-8 to standard output or error.
 pub fn bytes(input: Value, _host: &dyn Host) -> Answer {
-    let bytes: Vec<u8> = input["bytes"].as_array().into_iter().flatten().filter_map(|byte| byte.as_u64().map(|b| b as u8)).collect();
-    let stream = if input["to"] == "stderr" { wasip2::cli::stderr::get_stderr() } else { wasip2::cli::stdout::get_stdout() };
+    let bytes: Vec<u8> =
+        input["bytes"].as_array().into_iter().flatten().filter_map(|byte| byte.as_u64().map(|b| b as u8)).collect();
+    let stream =
+        if input["to"] == "stderr" { wasip2::cli::stderr::get_stderr() } else { wasip2::cli::stdout::get_stdout() };
     stream.blocking_write_and_flush(&bytes).map_err(|e| orch_sdk::TaskError::Failed(format!("{e:?}")))?;
     done(bytes.len())
 }

@@ -46,7 +46,9 @@ pub fn net(input: Value, _host: &dyn Host) -> Answer {
     let name = ip_name_lookup::resolve_addresses(&net, "localhost").map(|_| ());
     let std_tcp = std::net::TcpStream::connect(address).map(|_| ()).map_err(|error| error.kind().to_string());
     let std_udp = std::net::UdpSocket::bind("127.0.0.1:0").map(|_| ()).map_err(|error| error.kind().to_string());
-    let word = |answer: Result<(), network::ErrorCode>| answer.map_or_else(|error| error.name().to_owned(), |()| "ok".to_owned());
+    let word = |answer: Result<(), network::ErrorCode>| {
+        answer.map_or_else(|error| error.name().to_owned(), |()| "ok".to_owned())
+    };
     let std_word = |answer: Result<(), String>| answer.map_or_else(|error| error, |()| "ok".to_owned());
     done(json!([word(tcp), word(udp), word(name), std_word(std_tcp), std_word(std_udp)]))
 }

@@ -71,11 +71,16 @@ pub fn times(input: Value, _host: &dyn Host) -> Answer {
             let when = NewTimestamp::Timestamp(Datetime { seconds: value, nanoseconds });
             let answer = if call == "set-times" {
                 let flags = DescriptorFlags::READ | DescriptorFlags::WRITE;
-                folders[0].0.open_at(PathFlags::empty(), "file", OpenFlags::CREATE, flags).and_then(|file| file.set_times(when, when))
+                folders[0]
+                    .0
+                    .open_at(PathFlags::empty(), "file", OpenFlags::CREATE, flags)
+                    .and_then(|file| file.set_times(when, when))
             } else {
                 folders[0].0.set_times_at(PathFlags::empty(), "file", when, when)
             };
-            orch_sdk::Outcome::Succeeded(json!(answer.map_or_else(|error| error.name().to_owned(), |()| "ok".to_owned())))
+            orch_sdk::Outcome::Succeeded(json!(
+                answer.map_or_else(|error| error.name().to_owned(), |()| "ok".to_owned())
+            ))
         }
         other => return Err(TaskError::InvalidInput(other.to_owned())),
     })

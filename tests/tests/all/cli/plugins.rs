@@ -82,7 +82,7 @@ fn a_component_that_lies_in_its_shape_is_refused() {
     let hollow = "(component (instance $runner) (export \"orch:task/runner@0.1.0\" (instance $runner)))";
     publish(&place, &component(hollow));
     place.write("workflow.yaml", workflow("acme/tool@^1"));
-    place.run(["run"]).refused("OW0203", &["acme/tool@^1"]).within(REFUSAL);
+    place.run(["run"]).refused("OW0401", &["acme/tool@^1", "does not have export `run`"]).within(REFUSAL);
     assert_eq!(place.runs(), 0);
     place.still_works();
 }
@@ -248,7 +248,7 @@ fn an_update_that_asks_for_more_waits_for_a_person() {
     publish(&place, &pack("acme/tool", "1.0.0", json!({})));
     place.write("workflow.yaml", asking(&[grant]));
     // The grant that nobody asks for is warned of, and does not hold the run up.
-    place.run(["run"]).exits(0).says("warning[OW0303]").says("workflow.yaml:7:27").says("locked acme/tool 1.0.0");
+    place.run(["run"]).exits(0).says("warning[OW0303]").says("workflow.yaml:7:25").says("locked acme/tool 1.0.0");
     let locked = place.read("orch-wasm.lock");
     publish(&place, &pack("acme/tool", "1.1.0", reads(&["source"])));
     place.run(["run"]).exits(0).says("acme/tool 1.0.0");

@@ -55,9 +55,9 @@ fn k8_floods_of_lines_are_cut() {
         "a line of 100 MB in pieces",
         json!({ "to": "stdout", "bytes": 1 << 20, "count": 100, "open": true }),
     );
-    check(&sandbox, "200 MB of lines through stdout", json!({ "to": "stdout", "bytes": 4_000, "count": 50_000 }));
-    check(&sandbox, "200 MB of lines through stderr", json!({ "to": "stderr", "bytes": 4_000, "count": 50_000 }));
-    check(&sandbox, "100,000 empty fields a line", json!({ "to": "log", "count": 300, "fields": 100_000 }));
+    check(&sandbox, "100 MB of lines through stdout", json!({ "to": "stdout", "bytes": 4_000, "count": 25_000 }));
+    check(&sandbox, "100 MB of lines through stderr", json!({ "to": "stderr", "bytes": 4_000, "count": 25_000 }));
+    check(&sandbox, "100,000 empty fields a line", json!({ "to": "log", "count": 50, "fields": 100_000 }));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What guests say, on its way to a terminal or a report (K9): whatever it is, it can only be seen.
 
 use orch_core::{
-    AttemptOutput, Event, Failure, FailureKind, LogLevel, PluginName, Record, Refusal, RefusedBy, RunOutcome, StoredArtifact,
-    TaskId, TaskKind, TaskOutcome, TaskSummary, Timestamp, Usage,
+    AttemptOutput, Event, Failure, FailureKind, LogLevel, PluginName, Record, Refusal, RefusedBy, RunOutcome,
+    StoredArtifact, TaskId, TaskKind, TaskOutcome, TaskSummary, Timestamp, Usage,
 };
 use orch_report::{RunView, Style, json_line, junit, log_lines, markdown, sarif, summary};
 use orch_tests::{Call, Ended, Sandbox, hostile};
@@ -72,8 +72,18 @@ fn records(text: &str, said: Ended, failed: Ended) -> Vec<Record> {
         Event::TaskStarted { task: task.clone(), attempt: 1 },
     ];
     let one = || task.clone();
-    events.extend(said.seen.logs.iter().cloned().map(|(level, message, fields)| Event::TaskLog { task: one(), level, message, fields }));
-    events.extend(said.seen.progress.iter().cloned().map(|(done, total, note)| Event::TaskProgress { task: one(), done, total, note }));
+    events.extend(said.seen.logs.iter().cloned().map(|(level, message, fields)| Event::TaskLog {
+        task: one(),
+        level,
+        message,
+        fields,
+    }));
+    events.extend(said.seen.progress.iter().cloned().map(|(done, total, note)| Event::TaskProgress {
+        task: one(),
+        done,
+        total,
+        note,
+    }));
     events.push(Event::TaskFindings { task: one(), findings: said.seen.findings.clone() });
     let refusal = Refusal {
         capability: text.to_owned(),
@@ -127,7 +137,6 @@ fn check(name: &str, text: &str, how: &str) {
         harmless(&format!("{name}: log"), &shown(log_lines(&records, None, LogLevel::Trace, style)), true);
     }
     harmless(&format!("{name}: markdown"), &markdown(run, &view), true);
-    harmless(&format!("{name}: SARIF"), &serde_json::to_string_pretty(&sarif(&view)).unwrap(), true);
     harmless(&format!("{name}: JUnit"), &junit(&view), true);
     for record in &records {
         let line = json_line(&id, record);
@@ -154,8 +163,25 @@ fn k9_nothing_that_a_guest_fails_with_acts() {
 }
 
 #[test]
+fn k9_sarif_and_json_escape_what_acts() {
+    // JSON itself escapes C0 controls only, and these are printed as they are.
+    const RARE: &str = "a\u{ad}b\u{61c}c\u{180e}d\u{e0041}e\u{fff9}f";
+    for (name, text) in TEXTS.iter().chain(&[("rare", RARE)]) {
+        let sandbox = Sandbox::new();
+        let said = sandbox.run(&hostile(), Call::new("say", json!({ "text": text })));
+        let failed = sandbox.run(&hostile(), Call::new("fail", json!({ "how": "failed", "text": text })));
+        let records = records(text, said, failed);
+        let report = serde_json::to_string_pretty(&sarif(&RunView::of(&records))).unwrap();
+        harmless(&format!("{name}: SARIF"), &report, true);
+        let id = orch_core::RunId::try_from("0123456789abcdef0123456789abcdef").unwrap();
+        records.iter().for_each(|record| harmless(&format!("{name}: JSON line"), &json_line(&id, record), false));
+    }
+}
+
+#[test]
 fn k9_a_trap_quotes_the_guest_harmlessly_in_one_failure() {
-    let ended = Sandbox::new().run(&hostile(), Call::new("fail", json!({ "how": "panic", "text": "x".repeat(1 << 20) })));
+    let ended =
+        Sandbox::new().run(&hostile(), Call::new("fail", json!({ "how": "panic", "text": "x".repeat(1 << 20) })));
     assert_eq!(ended.failure().what, FailureKind::Trap);
     assert!(ended.failure().message.len() < 8 << 10, "{} bytes", ended.failure().message.len());
 }
@@ -169,5 +195,8 @@ fn k9_a_summary_shows_one_line_for_a_finding_whatever_its_title() {
     let records = records("workflow", said, failed);
     let shown = summary(&RunView::of(&records), Style { colour: false }, 200);
     assert!(shown.contains("real title"), "{shown}");
-    assert!(!shown.lines().any(|line| line.trim_start().starts_with("✘ forged") || line.trim() == "succeeded"), "{shown}");
+    assert!(
+        !shown.lines().any(|line| line.trim_start().starts_with("✘ forged") || line.trim() == "succeeded"),
+        "{shown}"
+    );
 }
