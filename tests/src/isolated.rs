@@ -6,8 +6,16 @@ use std::time::Duration;
 
 /// A program of this package, beside the test binary.
 pub fn program(name: &str) -> PathBuf {
+    if let Some(folder) = marker("PROGRAMS") {
+        return PathBuf::from(folder).join(name);
+    }
     let this = std::env::current_exe().unwrap();
     this.parent().and_then(std::path::Path::parent).unwrap().join(name)
+}
+
+/// The test binary itself, also when another build has replaced the file in the meantime.
+pub fn this_program() -> PathBuf {
+    PathBuf::from(format!("/proc/{}/exe", std::process::id()))
 }
 
 /// What a test told the process that it started.
@@ -22,7 +30,8 @@ pub fn alone(name: &str) -> bool {
     if marker("ALONE").is_some() {
         return true;
     }
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = Command::new(this_program());
+    command.env("ORCH_TESTS_PROGRAMS", program(""));
     command.args(["--exact", name, "--test-threads=1", "--nocapture"]).env("ORCH_TESTS_ALONE", "1");
     passed(&mut command, 1);
     false
@@ -38,6 +47,7 @@ pub fn rerun_all(prefix: &str, least: usize, program: &str, arguments: &[PathBuf
 }
 
 #[track_caller]
+#[expect(clippy::print_stdout, reason = "the test's own output, which its child wrote")]
 fn passed(command: &mut Command, least: usize) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
@@ -49,11 +59,12 @@ fn passed(command: &mut Command, least: usize) {
         .and_then(|rest| rest.split(' ').next()?.parse().ok())
         .unwrap_or(0);
     assert!(count >= least, "only {count} tests ran, not {least}:\n{stdout}\n{stderr}");
-    stdout
-        .lines()
-        .chain(stderr.lines())
-        .filter(|line| line.starts_with("measured"))
-        .for_each(|line| println!("{line}"));
+    // The first line that a test prints stands behind the test's name.
+    for line in stdout.lines().chain(stderr.lines()) {
+        if let Some((_, measured)) = line.split_once("measured: ") {
+            println!("measured: {measured}");
+        }
+    }
 }
 
 /// The CPU time that this process has used.

@@ -14,7 +14,7 @@ mod snapshot;
 
 pub use call::{Call, Ended};
 pub use component::{Guest, HOSTILE_TASKS, guest_returning, hostile, wat_guest, wat_guest_in};
-pub use isolated::{alone, marker, open_files, peak_memory, process_cpu, program, rerun_all};
+pub use isolated::{alone, marker, open_files, peak_memory, process_cpu, program, rerun_all, this_program};
 pub use recorder::{Line, Recorder, Seen};
 pub use sandbox::{CountingCompiler, Running, Sandbox, compiler};
 pub use snapshot::Snapshot;

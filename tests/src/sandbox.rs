@@ -7,6 +7,7 @@ use orch_core::{
 };
 use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, LoadError};
 use orch_store::{FolderBlobs, StateFolder};
+use serde_json::Value;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -54,9 +55,13 @@ pub struct Sandbox {
     pub host: Host,
     blobs: Arc<FolderBlobs>,
     state: PathBuf,
-    runtime: tokio::runtime::Runtime,
+    /// Always there; taken when this is dropped, not to wait for a thread that a guest blocks.
+    runtime: Option<tokio::runtime::Runtime>,
     _folder: tempfile::TempDir,
 }
+
+/// Longer than every timeout in these tests.
+const HANGS: Duration = Duration::from_secs(150);
 
 /// An attempt that goes on.
 pub struct Running {
@@ -84,7 +89,10 @@ impl Running {
     /// # Errors
     /// When the attempt panicked.
     pub fn try_end(self) -> Result<Ended, JoinError> {
-        let AttemptResult { result, usage } = self.runtime.block_on(self.handle)?;
+        // A guest that blocks a thread for good would hang the build instead of failing its test.
+        let ended = self.runtime.block_on(async { tokio::time::timeout(HANGS, self.handle).await });
+        let AttemptResult { result, usage } =
+            ended.expect("the attempt hangs: neither its end nor its timeout came")?;
         Ok(Ended { result, usage, seen: self.recorder.seen() })
     }
 }
@@ -108,7 +116,7 @@ impl Sandbox {
         let options =
             HostOptions { compiler, cache, blobs: Arc::clone(&blobs) as Arc<dyn Blobs>, env: Arc::new(env), faults };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Sandbox { host: Host::new(options).unwrap(), blobs, state, runtime, _folder: folder }
+        Sandbox { host: Host::new(options).unwrap(), blobs, state, runtime: Some(runtime), _folder: folder }
     }
 
     /// Where runs keep their artifacts.
@@ -136,6 +144,18 @@ impl Sandbox {
     pub fn load_asking_nothing(&self, guest: &Guest) -> Result<(), LoadError> {
         let mut found = found(guest);
         Arc::make_mut(&mut found.manifest).permissions = Ask::default();
+        self.host.load(&found)
+    }
+
+    /// Loads a component whose tasks state these schemas of input and output.
+    ///
+    /// # Errors
+    /// As [`Host::load`].
+    pub fn load_with_schemas(&self, guest: &Guest, input: &Value, output: &Value) -> Result<(), LoadError> {
+        let mut found = found(guest);
+        for task in Arc::make_mut(&mut found.manifest).tasks.values_mut() {
+            (task.input, task.output) = (input.clone(), output.clone());
+        }
         self.host.load(&found)
     }
 
@@ -167,9 +187,9 @@ impl Sandbox {
                 }
             }),
         };
-        let handle =
-            self.runtime.spawn(self.host.run(attempt, Arc::clone(&recorder) as Arc<dyn orch_core::LiveEvents>));
-        Running { recorder, handle, cancel: Some(cancel), runtime: self.runtime.handle().clone() }
+        let runtime = self.runtime.as_ref().unwrap().handle().clone();
+        let handle = runtime.spawn(self.host.run(attempt, Arc::clone(&recorder) as Arc<dyn orch_core::LiveEvents>));
+        Running { recorder, handle, cancel: Some(cancel), runtime }
     }
 
     /// Loads a component and runs an attempt to its end.
@@ -187,6 +207,12 @@ impl Sandbox {
         running.cancel();
         let ended = running.end();
         (ended, asked.elapsed())
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.runtime.take().unwrap().shutdown_background();
     }
 }
 

@@ -1,5 +1,6 @@
 //! From what the runtime says to what a person needs to know.
 
+use crate::cap::fs::TooManyOpen;
 use crate::guest::Guest;
 use crate::limiter::{MOST_MEMORIES, MOST_TABLES};
 use crate::sandbox::MOST_RANDOM;
@@ -13,6 +14,9 @@ const LAST_WORDS: usize = 1_000;
 pub(crate) fn of_trap(error: &wasmtime::Error, guest: &Guest, plugin: &PluginTask) -> Failure {
     if let Some((limit, value)) = &guest.limiter.reached {
         return limit_reached(limit, value);
+    }
+    if let Some(open) = error.downcast_ref::<TooManyOpen>() {
+        return limit_reached(open.what, &open.most.to_string());
     }
     let text = format!("{error:#}");
     // These errors have no public type in this version of wasmtime; a test for each keeps the words right.

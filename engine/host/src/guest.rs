@@ -5,8 +5,9 @@ use crate::limiter::Limiter;
 use crate::mounts::OpenMount;
 use orch_core::{Blobs, Digest, Effective, Faults, Limits, LiveEvents, Refusal, RefusedBy, shorten, visible};
 use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -27,6 +28,10 @@ pub(crate) struct Guest {
     pub(crate) mounts: Vec<OpenMount>,
     /// Which mount an open directory belongs to, by its index in the table.
     pub(crate) opened: HashMap<u32, usize>,
+    /// The files and folders that were opened; some may be closed again.
+    pub(crate) files: Vec<Weak<File>>,
+    /// How many listings of folders are open.
+    pub(crate) listings: usize,
     pub(crate) findings: FindingsBudget,
     pub(crate) artifacts: ArtifactsBudget,
     pub(crate) progress_at: Option<Instant>,

@@ -429,6 +429,8 @@ impl Inner {
             env,
             mounts,
             opened: HashMap::new(),
+            files: Vec::new(),
+            listings: 0,
             findings: FindingsBudget { count: 0, bytes: 0, reached: None },
             artifacts: ArtifactsBudget {
                 blobs: Arc::clone(&self.options.blobs),

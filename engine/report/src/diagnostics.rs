@@ -1,7 +1,8 @@
 //! Problems in users' files, rendered like the compiler does: the source line, a caret, what to do.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use orch_core::{Diagnostic, Sources, visible};
+use orch_core::{Diagnostic, Sources, visible, visible_multiline};
+use std::borrow::Cow;
 
 /// Lines around a problem are cut at this many columns.
 const WIDTH: usize = 140;
@@ -21,17 +22,24 @@ fn render(one: &Diagnostic, sources: &Sources, renderer: &Renderer) -> String {
     let label = visible(&one.label);
     let title = level.primary_title(message.as_ref()).id(code);
     let source = sources.get(&one.file);
+    let (file, text) = (visible(&one.file), source.map(|source| shown(&source.text)));
     let mut group = match (source, &one.span) {
         (Some(source), Some(span)) => {
             let (start, end) = within(&source.text, span.start, span.end);
+            let text = text.as_deref().unwrap_or_default();
+            // What is shown has as many characters as the file, and not always as many bytes.
+            let (start, end) = match text.len() == source.text.len() && text == source.text {
+                true => (start, end),
+                false => (shown(&source.text[..start]).len(), shown(&source.text[..end]).len()),
+            };
             let mut annotation = AnnotationKind::Primary.span(start..end);
             if !label.is_empty() {
                 annotation = annotation.label(label.as_ref());
             }
-            let snippet = Snippet::source(source.text.as_str()).path(source.name.as_str()).annotation(annotation);
+            let snippet = Snippet::source(text).path(file.as_ref()).annotation(annotation);
             title.element(snippet)
         }
-        _ => title.element(annotate_snippets::Origin::path(one.file.as_str())),
+        _ => title.element(annotate_snippets::Origin::path(file.as_ref())),
     };
     for note in &one.notes {
         group = group.element(Level::NOTE.message(visible(note).into_owned()));
@@ -41,6 +49,27 @@ fn render(one: &Diagnostic, sources: &Sources, renderer: &Renderer) -> String {
     }
     let groups: [Group<'_>; 1] = [group];
     renderer.render(&groups)
+}
+
+/// A file's text with a sign in the place of each character that would act on a terminal: one for one, so that columns stay.
+fn shown(text: &str) -> Cow<'_, str> {
+    if matches!(visible_multiline(text), Cow::Borrowed(_)) {
+        return Cow::Borrowed(text);
+    }
+    let mut characters = text.chars().peekable();
+    let mut out = String::with_capacity(text.len() + 16);
+    while let Some(c) = characters.next() {
+        out.push(match c {
+            '\n' | '\t' => c,
+            '\r' if characters.peek() == Some(&'\n') => c,
+            // The Unicode pictures of the controls.
+            '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER),
+            '\u{7f}' => '\u{2421}',
+            c if matches!(visible(c.encode_utf8(&mut [0; 4])), Cow::Owned(_)) => char::REPLACEMENT_CHARACTER,
+            c => c,
+        });
+    }
+    Cow::Owned(out)
 }
 
 /// A span inside the text, on character boundaries and within one line: a caret under a whole block says nothing.
@@ -55,4 +84,24 @@ fn within(text: &str, start: usize, end: usize) -> (usize, usize) {
     let start = boundary(start);
     let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
     (start, boundary(end).clamp(start, line_end.max(start)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use orch_core::{Code, Source};
+
+    #[test]
+    fn a_source_line_does_not_act_on_a_terminal_and_the_caret_stays_under_its_place() {
+        let mut sources = Sources::default();
+        let text = "fine\r\na\u{9b}31m\u{202e}\u{1b}[31m\rb: here\n";
+        sources.add(Source::new("file\u{1b}[2J", text));
+        let at = text.find("here").unwrap();
+        let one = Diagnostic::error(Code::WrongType, "file\u{1b}[2J", at..at + 4, "no");
+        let rendered = render_diagnostics(&[one], &sources, false);
+        assert_eq!(
+            rendered.trim_end(),
+            "error[OW0104]: no\n --> file\\u{1b}[2J:2:16\n  |\n2 | a\u{fffd}31m\u{fffd}␛[31m␍b: here\n  |                ^^^^"
+        );
+    }
 }

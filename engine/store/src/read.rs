@@ -4,7 +4,7 @@ use crate::folder::StateFolder;
 use crate::log::Verification;
 use crate::schema::from_sqlite;
 use crate::writer::chain;
-use orch_core::{Record, RunId, RunOutcome, RunSummary, StoreError, Timestamp};
+use orch_core::{Event, Record, RunId, RunOutcome, RunSummary, StoreError, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 fn damaged(folder: &StateFolder, reason: String) -> StoreError {
@@ -49,7 +49,7 @@ pub(crate) fn verify(connection: &Connection, folder: &StateFolder, run: &RunId)
         .prepare_cached("SELECT seq, at, body, chain FROM events WHERE run = ?1 ORDER BY seq")
         .map_err(fail)?;
     let mut rows = query.query([key]).map_err(fail)?;
-    let (mut events, mut before) = (0, [0; 32]);
+    let (mut events, mut before, mut last) = (0, [0; 32], String::new());
     while let Some(row) = rows.next().map_err(fail)? {
         let seq = row.get::<_, i64>(0).map_err(fail)?.cast_unsigned();
         let body: String = row.get(2).map_err(fail)?;
@@ -58,9 +58,15 @@ pub(crate) fn verify(connection: &Connection, folder: &StateFolder, run: &RunId)
         if seq != events + 1 || stored != expected {
             return Ok(Verification { events, broken_at: Some(events + 1) });
         }
-        (events, before) = (seq, expected);
+        (events, before, last) = (seq, expected, body);
     }
-    Ok(Verification { events, broken_at: None })
+    // The chain does not show that its end was cut off. Every run has a first event, and one that has ended its last one.
+    let ended: bool = connection
+        .query_row("SELECT outcome IS NOT NULL FROM runs WHERE key = ?1", [key], |row| row.get(0))
+        .map_err(fail)?;
+    let has_end = || matches!(serde_json::from_str(&last), Ok(Event::RunFinished { .. }));
+    let cut = events == 0 || (ended && !has_end());
+    Ok(Verification { events, broken_at: cut.then_some(events + 1) })
 }
 
 pub(crate) fn list(

@@ -11,6 +11,9 @@ pub(crate) const FORMAT: i64 = 1;
 /// How long a write waits for another process's transaction. Transactions are short; a minute of waiting is a stuck process.
 const BUSY: Duration = Duration::from_secs(30);
 
+/// Bytes of one region of the file that SQLite shares between processes (https://sqlite.org/walformat.html, section 2.1).
+const SHARED_FILE: u64 = 32 << 10;
+
 const TABLES: &str = "
     CREATE TABLE runs (
         key      INTEGER PRIMARY KEY,
@@ -51,10 +54,14 @@ pub(crate) fn open_for_writing(folder: &StateFolder) -> Result<Connection, Store
     }
     match version(&connection, folder)? {
         FORMAT => Ok(connection),
-        found => Err(StoreError::Broken {
-            place: folder.database().display().to_string(),
-            reason: format!("its format is {found}, this program knows {FORMAT}: use the orch-wasm that wrote it"),
-        }),
+        found => Err(other_format(folder, found)),
+    }
+}
+
+fn other_format(folder: &StateFolder, found: i64) -> StoreError {
+    StoreError::Broken {
+        place: folder.database().display().to_string(),
+        reason: format!("its format is {found}, this program knows {FORMAT}: use the orch-wasm that wrote it"),
     }
 }
 
@@ -64,7 +71,15 @@ pub(crate) fn open_for_reading(folder: &StateFolder) -> Result<Connection, Store
     let connection =
         Connection::open_with_flags(folder.database(), flags).map_err(|error| from_sqlite(folder, &error))?;
     connection.busy_timeout(BUSY).map_err(|error| from_sqlite(folder, &error))?;
-    Ok(connection)
+    match version(&connection, folder)? {
+        FORMAT => Ok(connection),
+        // Another process is about to make the tables, or was ended before it could.
+        0 => Err(StoreError::Broken {
+            place: folder.database().display().to_string(),
+            reason: "there are no runs here yet".to_owned(),
+        }),
+        found => Err(other_format(folder, found)),
+    }
 }
 
 fn version(connection: &Connection, folder: &StateFolder) -> Result<i64, StoreError> {
@@ -76,6 +91,8 @@ pub(crate) fn from_sqlite(folder: &StateFolder, error: &rusqlite::Error) -> Stor
     let place = folder.database().display().to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full(place),
+        // SQLite says "full" of its database and its log only, not of the file that it shares with other processes.
+        Some(ErrorCode::SystemIoFailure) if no_room(folder) => StoreError::Full(place),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             StoreError::Broken { place, reason: format!("it is damaged ({error}): move it away to start anew") }
         }
@@ -85,4 +102,9 @@ pub(crate) fn from_sqlite(folder: &StateFolder, error: &rusqlite::Error) -> Stor
         },
         _ => StoreError::Broken { place, reason: error.to_string() },
     }
+}
+
+/// Whether the disk has less room than SQLite's shared file takes.
+fn no_room(folder: &StateFolder) -> bool {
+    rustix::fs::statvfs(folder.path()).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < SHARED_FILE)
 }

@@ -9,6 +9,8 @@ use orch_core::Exit;
 use orch_registry::FolderRegistry;
 use orch_report::Style;
 use orch_store::{SqliteStore, StateFolder};
+use rustix::fs::Access;
+use std::path::Path;
 
 /// One check: what was looked at, and what was found or what is wrong and how to mend it.
 struct Check {
@@ -121,8 +123,13 @@ fn registry(arguments: &WorkflowArguments, place: &WorkflowPlace) -> Check {
 
 fn state(arguments: &WorkflowArguments, place: &WorkflowPlace) -> Check {
     let path = place.state(arguments.state.as_deref());
-    let found = if !path.exists() {
-        Ok(format!("`{}` will be made by the first run", path.display()))
+    let found = if path.symlink_metadata().is_err() {
+        match takes_new_folders(&path) {
+            Ok(()) => Ok(format!("`{}` will be made by the first run", path.display())),
+            Err(error) => {
+                wrong(format!("`{}` cannot be made: {error}", path.display()), "choose another place with --state")
+            }
+        }
     } else {
         let opened =
             StateFolder::open(&path).and_then(|folder| SqliteStore::new(folder.clone()).prepare().map(|()| folder));
@@ -135,6 +142,15 @@ fn state(arguments: &WorkflowArguments, place: &WorkflowPlace) -> Check {
         }
     };
     Check { what: "state", found, needed: true }
+}
+
+/// Whether the nearest folder above that is there is one, and can be written.
+fn takes_new_folders(path: &Path) -> std::io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let above = path.ancestors().skip(1).find(|above| above.symlink_metadata().is_ok());
+    // With the dot it is an error if it is no folder.
+    let above = above.unwrap_or(Path::new("/")).join(".");
+    Ok(rustix::fs::access(above, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 /// Only for those who build plugins.

@@ -49,16 +49,20 @@ fn new(out: Option<&Path>) -> anyhow::Result<Exit> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         private_folder(folder)?;
     }
+    let public = path.with_extension("pub");
+    if public.symlink_metadata().is_ok() {
+        // Seen before the secret half is written: a key without its public half would only be in the way.
+        let message = format!("the key file `{}` is already there, and a key is never overwritten", public.display());
+        return Err(Failure::new(Code::KeyUnusable, message)
+            .help("choose another path, or move the old key away")
+            .into());
+    }
     let key = SigningKey::generate().map_err(Failure::from)?;
     key.save(&path).map_err(Failure::from)?;
     // The public half lies beside it, so that trusting one's own plugins needs no secret.
-    key.public().save(path.with_extension("pub")).map_err(Failure::from)?;
+    key.public().save(&public).map_err(Failure::from)?;
     terminal::print(&format!("{}\n", key.public().id()))?;
-    terminal::talk(&format!(
-        "signing key in `{}`, public key in `{}`",
-        path.display(),
-        path.with_extension("pub").display()
-    ));
+    terminal::talk(&format!("signing key in `{}`, public key in `{}`", path.display(), public.display()));
     Ok(Exit::Succeeded)
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn run(files: &[PathBuf], format: Format) -> anyhow::Result<Exit> {
         if let Some(workflow) = workflow {
             good.push(format!(
                 "{}: {} is valid, {}",
-                source.name,
+                orch_core::visible(&source.name),
                 workflow.name(),
                 orch_core::plural(workflow.graph().len(), "task")
             ));

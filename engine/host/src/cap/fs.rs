@@ -8,12 +8,30 @@ use crate::guest::{Audit, Guest};
 use crate::mounts::OpenMount;
 use orch_core::{Access, RefusedBy};
 use std::collections::HashMap;
+use std::fs::File;
+use std::sync::{Arc, Weak};
 use types::{ErrorCode, HostDescriptor, HostDirectoryEntryStream};
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::{FsPerms, OpenMode};
+
+/// Files and folders that one attempt has open at once. A process may often have no more than 1,024, the engine's own among them.
+const MOST_OPEN: usize = 256;
+/// Listings of folders that one attempt has open at once. Each keeps the names of the whole folder in memory, which is not the
+/// guest's.
+const MOST_LISTINGS: usize = 64;
+
+/// More than may be open at once. The attempt ends.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {most} {what} at once")]
+pub(crate) struct TooManyOpen {
+    /// What the limit is called.
+    pub(crate) what: &'static str,
+    /// Its value.
+    pub(crate) most: usize,
+}
 
 struct Fs;
 
@@ -22,6 +40,8 @@ pub(crate) struct FsView<'a> {
     audit: &'a mut Audit,
     mounts: &'a [OpenMount],
     opened: &'a mut HashMap<u32, usize>,
+    files: &'a mut Vec<Weak<File>>,
+    listings: &'a mut usize,
 }
 
 impl HasData for Fs {
@@ -31,8 +51,15 @@ impl HasData for Fs {
 pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     fn view(guest: &mut Guest) -> FsView<'_> {
         // Destructured, because the view of WASI borrows a part of the guest and the rest is needed beside it.
-        let Guest { table, wasi, audit, mounts, opened, .. } = guest;
-        FsView { inner: WasiFilesystemCtxView { ctx: wasi.filesystem(), table }, audit, mounts, opened }
+        let Guest { table, wasi, audit, mounts, opened, files, listings, .. } = guest;
+        FsView {
+            inner: WasiFilesystemCtxView { ctx: wasi.filesystem(), table },
+            audit,
+            mounts,
+            opened,
+            files,
+            listings,
+        }
     }
     types::add_to_linker::<Guest, Fs>(linker, view)?;
     preopens::add_to_linker::<Guest, Fs>(linker, view)
@@ -48,6 +75,23 @@ enum Want {
 impl FsView<'_> {
     fn mount(&self, folder: &Resource<Descriptor>) -> Option<usize> {
         self.opened.get(&folder.rep()).copied()
+    }
+
+    fn room_for_one_more(&mut self) -> Result<(), TooManyOpen> {
+        if self.files.len() >= MOST_OPEN {
+            self.files.retain(|file| file.strong_count() > 0);
+        }
+        let what = "open files";
+        if self.files.len() < MOST_OPEN { Ok(()) } else { Err(TooManyOpen { what, most: MOST_OPEN }) }
+    }
+
+    /// Counts a file for as long as anything holds it: also a stream of it that stays when its descriptor is dropped.
+    fn count(&mut self, opened: &Resource<Descriptor>) -> wasmtime::Result<()> {
+        self.files.push(match self.inner.table.get(opened)? {
+            Descriptor::File(file) => Arc::downgrade(&file.file),
+            Descriptor::Dir(folder) => Arc::downgrade(&folder.dir),
+        });
+        Ok(())
     }
 
     /// Records the use of a mount, or the refusal of it, according to how a call ended.
@@ -118,7 +162,7 @@ impl preopens::Host for FsView<'_> {
                 Access::Write => (FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE),
             };
             let mut folder = Dir::new(mount.folder.try_clone()?, perms, mode, true);
-            folder.dir = std::sync::Arc::clone(&mount.folder);
+            folder.dir = Arc::clone(&mount.folder);
             let folder = self.inner.table.push(Descriptor::Dir(folder))?;
             self.opened.insert(folder.rep(), index);
             folders.push((folder, mount.guest_path.clone()));
@@ -150,9 +194,11 @@ impl HostDescriptor for FsView<'_> {
         let changes = types::DescriptorFlags::WRITE | types::DescriptorFlags::MUTATE_DIRECTORY;
         let creates = types::OpenFlags::CREATE | types::OpenFlags::TRUNCATE;
         let want = if flags.intersects(changes) || open_flags.intersects(creates) { Want::Change } else { Want::Look };
+        self.room_for_one_more().map_err(FsError::trap)?;
         self.refuse_special(&folder, path_flags, &path).await?;
         let opened = self.inner.open_at(folder, path_flags, path.clone(), open_flags, flags).await;
         let opened = self.settle(mount, want, &path, opened)?;
+        self.count(&opened).map_err(FsError::trap)?;
         match mount {
             Some(mount) => self.opened.insert(opened.rep(), mount),
             // The table reuses its indices, so what stood there before must go.
@@ -183,7 +229,11 @@ impl HostDescriptor for FsView<'_> {
         folder: Resource<Descriptor>,
     ) -> FsResult<Resource<types::DirectoryEntryStream>> {
         let mount = self.mount(&folder);
+        if *self.listings >= MOST_LISTINGS {
+            return Err(FsError::trap(TooManyOpen { what: "open listings", most: MOST_LISTINGS }));
+        }
         let entries = self.inner.read_directory(folder).await;
+        *self.listings += usize::from(entries.is_ok());
         self.settle(mount, Want::Look, ".", entries)
     }
 
@@ -374,6 +424,8 @@ impl HostDirectoryEntryStream for FsView<'_> {
     }
 
     fn drop(&mut self, entries: Resource<types::DirectoryEntryStream>) -> wasmtime::Result<()> {
-        HostDirectoryEntryStream::drop(&mut self.inner, entries)
+        HostDirectoryEntryStream::drop(&mut self.inner, entries)?;
+        *self.listings -= 1;
+        Ok(())
     }
 }

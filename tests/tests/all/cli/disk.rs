@@ -1,1 +1,181 @@
-//! x
+//! State folders that are full, closed, damaged or of another time: one clear error, nothing half-done, and a way on.
+
+use super::packages::hostile_place;
+use super::program::{Place, Ran, binary};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A small file system of its own in a place; taken away in the end.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Needs root. Elsewhere the tests bound the size of files instead, see [`small`].
+    fn mount(place: &Place, options: &str) -> Option<SmallDisk> {
+        if !rustix::process::geteuid().is_root() {
+            return None;
+        }
+        let folder = place.outside("disk");
+        fs::create_dir(&folder).unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&folder).output().unwrap();
+        mounted.status.success().then_some(SmallDisk(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// A run with `--state` on a disk of `kib`, and the folder. Where nothing can be mounted, no file may grow beyond that size: the
+/// system then says "file too large" in the place of "no space left", which is another unusable state folder.
+fn small(place: &Place, kib: u64, arguments: &[&str]) -> (Ran, Option<SmallDisk>) {
+    if let Some(disk) = SmallDisk::mount(place, &format!("size={kib}k")) {
+        let state = disk.0.join("state");
+        let mut command = place.command(arguments);
+        command.arg("--state").arg(state);
+        return (Ran::of(command), Some(disk));
+    }
+    let mut command = Command::new("sh");
+    // The signal that comes with the limit would end the program before it can say anything.
+    command.args(["-c", "trap '' XFSZ; ulimit -f \"$0\" && exec \"$@\"", &(kib * 2).to_string()]).arg(binary());
+    command.args(arguments).arg("--state").arg(place.outside("disk/state"));
+    place.surround(&mut command);
+    (Ran::of(command), None)
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_next_run_elsewhere_works() {
+    // From no room for the tables to no room for the last events.
+    let place = hostile_place();
+    let flood = ", with: { to: log, bytes: 4000, count: 600 }";
+    place.write(
+        "flood.yaml",
+        format!("schema: orch-wasm/v1\nname: flood\ntasks:\n  one: {{ uses: test/hostile/flood@^1{flood} }}\n"),
+    );
+    place.run(["run", "flood.yaml", "--state", "large"]).exits(0);
+    for kib in [8, 16, 48, 200, 1024] {
+        let (ran, disk) = small(&place, kib, &["run", "flood.yaml"]);
+        let code = if disk.is_some() { "error[OW0503]" } else { "error[OW0501]" };
+        ran.exits(7).says(code);
+        drop(disk);
+        let _ = fs::remove_dir_all(place.outside("disk"));
+        place.run(["run", "flood.yaml", "--state", "large"]).exits(0);
+    }
+    place.run(["runs", "verify", "--state", "large"]).exits(0);
+    place.still_works();
+}
+
+#[test]
+fn what_was_written_before_the_disk_was_full_can_be_read() {
+    let place = hostile_place();
+    let task = |count: u64| {
+        format!("  one: {{ uses: test/hostile/flood@^1, with: {{ to: log, bytes: 4000, count: {count} }} }}\n")
+    };
+    place.write("little.yaml", format!("schema: orch-wasm/v1\nname: little\ntasks:\n{}", task(1)));
+    place.write("much.yaml", format!("schema: orch-wasm/v1\nname: much\ntasks:\n{}", task(2000)));
+    let Some(disk) = SmallDisk::mount(&place, "size=2m") else {
+        // Only a file system can be full and then have room again; the size bound is the case above.
+        return assert!(!rustix::process::geteuid().is_root(), "root cannot mount a tmpfs");
+    };
+    let state = disk.0.join("state");
+    let state = state.to_str().unwrap();
+    let id = place.run(["run", "little.yaml", "--state", state, "--format", "json"]).exits(0).lines()[0]["run"].clone();
+    place.run(["run", "much.yaml", "--state", state]).exits(7).says("error[OW0503]");
+    for arguments in [["runs", "verify", id.as_str().unwrap()], ["runs", "show", id.as_str().unwrap()]] {
+        place.run(arguments.iter().chain(&["--state", state])).exits(0);
+    }
+    place.run(["runs", "list", "--state", state]).exits(0).says_out("little");
+    // With room again the same folder works.
+    let larger = Command::new("mount").args(["-o", "remount,size=64m"]).arg(&disk.0).status().unwrap();
+    assert!(larger.success());
+    place.run(["run", "much.yaml", "--state", state]).exits(0);
+    place.run(["runs", "verify", "--state", state]).exits(0);
+}
+
+/// A run with this state folder is refused as unusable.
+#[track_caller]
+fn unusable(place: &Place, state: &str, texts: &[&str]) {
+    let ran = place.run(["run", "--state", state]);
+    ran.fails(7, "OW0501", texts);
+    place.run(["doctor", "--state", state]).exits(1).says_out("✘ state");
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_one_is_refused() {
+    let place = Place::new();
+    place.write("file", "kept");
+    unusable(&place, "file", &["file", "is not a folder", "--state"]);
+    unusable(&place, "file/below", &["file/below"]);
+    symlink("nowhere", place.path("dangling")).unwrap();
+    unusable(&place, "dangling", &["dangling"]);
+    assert_eq!(place.read("file"), "kept");
+    fs::create_dir_all(place.path("folder/state.db")).unwrap();
+    unusable(&place, "folder", &["state.db"]);
+    place.still_works();
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_is_refused() {
+    let place = Place::new();
+    // Root may write everywhere except where nobody may.
+    if let Some(disk) = SmallDisk::mount(&place, "size=4m,ro") {
+        let state = disk.0.join("state");
+        unusable(&place, state.to_str().unwrap(), &["Read-only file system"]);
+        unusable(&place, disk.0.to_str().unwrap(), &["state.db"]);
+    } else {
+        assert!(!rustix::process::geteuid().is_root(), "root cannot mount a tmpfs");
+        fs::create_dir(place.path("closed")).unwrap();
+        let closed = std::os::unix::fs::PermissionsExt::from_mode(0o500);
+        fs::set_permissions(place.path("closed"), closed).unwrap();
+        unusable(&place, "closed", &["state.db"]);
+        unusable(&place, "closed/below", &["closed/below"]);
+    }
+    place.run(["run", "--state", "/proc/nowhere"]).fails(7, "OW0501", &["/proc/nowhere"]);
+    place.still_works();
+}
+
+#[test]
+fn a_damaged_database_is_refused_and_left_as_it_is() {
+    let place = Place::new();
+    place.run(["run"]).exits(0);
+    let good = fs::read(place.path(".orch-wasm/state.db")).unwrap();
+    let mut scrambled = good.clone();
+    scrambled[100..].iter_mut().for_each(|byte| *byte = byte.wrapping_mul(31).wrapping_add(7));
+    let text = b"this is no database at all, but long enough to be looked at as if it were one".repeat(10);
+    for bytes in [text.as_slice(), &scrambled, &good[..good.len() / 2 + 17]] {
+        place.write(".orch-wasm/state.db", bytes);
+        let ran = place.run(["run"]);
+        ran.fails(7, "OW0501", &["state.db"]);
+        assert_eq!(fs::read(place.path(".orch-wasm/state.db")).unwrap(), bytes, "it was written to");
+        place.run(["runs", "list"]).fails(7, "OW0501", &["state.db"]);
+        place.run(["run", "--state", "elsewhere"]).exits(0);
+    }
+    place.write(".orch-wasm/state.db", &good);
+    place.run(["runs", "verify"]).exits(0);
+    place.still_works();
+}
+
+#[test]
+fn a_database_of_another_format_is_refused() {
+    let place = Place::new();
+    place.run(["run"]).exits(0);
+    let set = |version: u32| {
+        let database = rusqlite::Connection::open(place.path(".orch-wasm/state.db")).unwrap();
+        database.pragma_update(None, "user_version", version).unwrap();
+    };
+    set(99);
+    let both = ["its format is 99", "knows 1"];
+    place.run(["run"]).fails(7, "OW0501", &both);
+    // What reads must not guess either.
+    for verb in ["list", "show", "logs", "verify"] {
+        place.run(["runs", verb]).fails(7, "OW0501", &both);
+    }
+    place.run(["explain", "latest", "greet"]).fails(7, "OW0501", &both);
+    place.run(["run", "--state", "elsewhere"]).exits(0);
+    set(1);
+    place.still_works();
+}

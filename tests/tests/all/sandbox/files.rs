@@ -492,6 +492,7 @@ const LEAST: usize = 13;
 fn prepared(command: &mut std::process::Command, folder: &Path) {
     let guest = folder.join("hostile.wasm");
     std::fs::write(&guest, &hostile().bytes).unwrap();
+    command.env("ORCH_TESTS_PROGRAMS", orch_tests::program(""));
     command.env("ORCH_TESTS_GUEST", &guest).env("ORCH_TESTS_CACHE", folder.join("cache")).env("TMPDIR", folder);
 }
 
@@ -509,7 +510,7 @@ fn f15_the_same_without_openat2() {
     }
     assert!(opened.is_ok(), "this machine has no openat2, so the other tests show nothing about it");
     let folder = tempfile::tempdir().unwrap();
-    let this = std::env::current_exe().unwrap();
+    let this = orch_tests::this_program();
     let deny = orch_tests::program("orch-tests-deny-openat2");
     rerun_all(THESE, LEAST, deny.to_str().unwrap(), &[this], |command| {
         prepared(command, folder.path());
@@ -532,7 +533,9 @@ fn f15_the_same_as_another_user() {
     }
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-    let this = std::env::current_exe().unwrap();
+    // A copy, since another user may not look behind the link in /proc.
+    let this = folder.path().join("tests");
+    std::fs::copy(orch_tests::this_program(), &this).unwrap();
     rerun_all(THESE, LEAST, this.to_str().unwrap(), &[], |command| {
         prepared(command, folder.path());
         command.env("ORCH_TESTS_RERUN", "nobody").uid(NOBODY).gid(NOBODY);
