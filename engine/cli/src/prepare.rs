@@ -190,7 +190,7 @@ pub(crate) fn prepare(arguments: &WorkflowArguments, mode: LockMode) -> anyhow::
     sources.add(loaded.source.clone());
     let waivers = waivers(&loaded, &place, &mut sources)?;
     let mut lock = LockFile::read(place.lock()).map_err(Failure::from)?.unwrap_or_default();
-    let mut finder = Finder { arguments, place: &place, policy: &policy, registry: None };
+    let mut finder = Finder { arguments, place: &place, policy: &policy, registry: None, locked: Vec::new() };
     let mut problems = Vec::new();
     let (mut plugins, mut lock_news) = (BTreeMap::new(), Vec::new());
     for used in loaded.workflow.plugin_references() {
@@ -205,6 +205,8 @@ pub(crate) fn prepare(arguments: &WorkflowArguments, mode: LockMode) -> anyhow::
     if !problems.is_empty() {
         return Err(Problems { diagnostics: problems, sources }.into());
     }
+    // What the workflow does not refer to any more leaves the lock.
+    lock.retain(|locked| finder.locked.contains(locked));
     let resolved = plugins.iter().map(|(uses, found)| (uses.clone(), resolved(found))).collect();
     let request = PlanRequest {
         workflow: &loaded.workflow,
@@ -293,6 +295,8 @@ struct Finder<'a> {
     place: &'a WorkflowPlace,
     policy: &'a Policy,
     registry: Option<FolderRegistry>,
+    /// What this workflow refers to.
+    locked: Vec<LockedPlugin>,
 }
 
 impl Finder<'_> {
@@ -314,7 +318,10 @@ impl Finder<'_> {
             PluginReference::File { path, .. } => {
                 let bytes = read_component(&self.place.folder.join(path), path)?;
                 let locked = lock.locked_file(path.as_str()).filter(|_| follows);
-                let found = orch_registry::find_file(&bytes, self.policy, locked)?;
+                let found = orch_registry::find_file(&bytes, self.policy, locked).map_err(|error| {
+                    let failure = Failure::from(error);
+                    Failure { message: format!("`{path}`: {}", failure.message), ..failure }
+                })?;
                 (found, semver::VersionReq::STAR, LockSource::File(path.to_string()))
             }
         };
@@ -323,7 +330,7 @@ impl Finder<'_> {
         let news = match lock.compare(&entry) {
             LockState::Same => None,
             LockState::New => Some(format!("{what} {}", entry.digest)),
-            LockState::Changed { before, differences } if mode != LockMode::Follow || before.digest == entry.digest => {
+            LockState::Changed { before, differences } if allowed(mode, &before, &entry) => {
                 Some(format!("{what}: {}", differences.join(", ")))
             }
             LockState::Changed { differences, .. } => {
@@ -338,7 +345,8 @@ impl Finder<'_> {
                 return Err(held(Code::AsksForMore, message));
             }
         };
-        lock.accept(entry);
+        lock.accept(entry.clone());
+        self.locked.push(entry);
         Ok((found, news))
     }
 
@@ -348,6 +356,17 @@ impl Finder<'_> {
             self.registry = Some(FolderRegistry::open(&path)?);
         }
         self.registry.as_ref().ok_or_else(|| Failure::new(Code::UnknownPlugin, "there is no registry folder"))
+    }
+}
+
+/// Whether a plugin that differs from what is locked, and asks for nothing new, needs nobody's word. Another signer, or other
+/// bytes under the same version, always do; that is how a moved tag looks.
+fn allowed(mode: LockMode, before: &LockedPlugin, found: &LockedPlugin) -> bool {
+    let same_signer = before.signer == found.signer;
+    match mode {
+        LockMode::Accept => true,
+        LockMode::Update => same_signer && (before.version != found.version || before.digest == found.digest),
+        LockMode::Follow => same_signer && before.digest == found.digest,
     }
 }
 

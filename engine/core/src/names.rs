@@ -22,6 +22,7 @@ struct Rule {
     first: fn(char) -> bool,
     rest: fn(char) -> bool,
     allowed: &'static str,
+    reserved: &'static [&'static str],
 }
 
 fn check(text: &str, rule: &Rule) -> Result<(), InvalidName> {
@@ -31,6 +32,9 @@ fn check(text: &str, rule: &Rule) -> Result<(), InvalidName> {
     }
     if text.len() > rule.longest {
         return fail(format!("it has {} bytes, at most {} are allowed", text.len(), rule.longest));
+    }
+    if rule.reserved.contains(&text) {
+        return fail("the name is taken by orch-wasm itself".to_owned());
     }
     for (byte, character) in text.char_indices() {
         let fits = if byte == 0 { (rule.first)(character) } else { (rule.rest)(character) };
@@ -43,7 +47,8 @@ fn check(text: &str, rule: &Rule) -> Result<(), InvalidName> {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $type:ident, $kind:literal, $longest:literal, $first:expr, $rest:expr, $allowed:literal) => {
+    ($(#[$doc:meta])* $type:ident, $kind:literal, $longest:literal, $first:expr, $rest:expr, $allowed:literal
+     $(, reserved $reserved:expr)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -59,7 +64,8 @@ macro_rules! name {
         impl TryFrom<&str> for $type {
             type Error = InvalidName;
             fn try_from(text: &str) -> Result<Self, InvalidName> {
-                check(text, &Rule { kind: $kind, longest: $longest, first: $first, rest: $rest, allowed: $allowed })?;
+                let reserved: &[&str] = [$($reserved as &[&str],)? &[]][0];
+                check(text, &Rule { kind: $kind, longest: $longest, first: $first, rest: $rest, allowed: $allowed, reserved })?;
                 Ok($type(text.into()))
             }
         }
@@ -136,7 +142,9 @@ name!(
 );
 name!(
     /// The name under which a guest sees a granted folder: `source` is found at `/source`.
-    MountName, "mount name", 64, lower, lower_word, "a lower-case letter, then lower-case letters, digits and `-`"
+    MountName, "mount name", 64, lower, lower_word, "a lower-case letter, then lower-case letters, digits and `-`",
+    // Artifacts of upstream tasks are found there.
+    reserved &["artifacts"]
 );
 name!(
     /// The name of a task inside a plugin.
@@ -189,6 +197,7 @@ impl TryFrom<&str> for PluginName {
             first: lower,
             rest: lower_word,
             allowed: "each part is a lower-case letter, then lower-case letters, digits and `-`",
+            reserved: &[],
         };
         let whole = |error: InvalidName| InvalidName { text: text.to_owned(), ..error };
         let Some((namespace, name)) = text.split_once('/') else {
@@ -243,6 +252,7 @@ mod tests {
         refused::<TaskId>("", "it is empty");
         refused::<TaskId>(&"a".repeat(65), "it has 65 bytes, at most 64 are allowed");
         refused::<MountName>("..", "`.` at byte 0");
+        refused::<MountName>("artifacts", "taken by orch-wasm itself");
         refused::<ArtifactName>("a/b", "`/` at byte 1");
         refused::<ArtifactName>(".hidden", "`.` at byte 0");
         refused::<EnvName>("A=B", "`=` at byte 1");

@@ -378,7 +378,9 @@ fn allowed_folder(
         let block =
             format!("plugins: [{{ plugins: {plugin}, fs: {{ allow: [{{ path: {path}, access: {wanted} }}] }} }}]");
         Some(match policy.is_built_in() {
-            true => format!("write a policy.yaml beside the workflow that allows it: {block}"),
+            true => format!(
+                "write a policy.yaml beside the workflow, which takes the place of the built-in policy: {{ schema: orch-policy/v1, {block} }}"
+            ),
             false => format!("add to {origin}: {block}"),
         })
     };

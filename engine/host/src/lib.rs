@@ -19,6 +19,7 @@ mod limiter;
 mod mounts;
 mod precheck;
 mod sandbox;
+mod schema_cost;
 mod schemas;
 
 pub use code_cache::{CacheError, CacheStats, CodeCache, CodeEntry};

@@ -20,7 +20,23 @@ pub struct FolderBlobs {
 impl FolderBlobs {
     /// The blobs of a state folder.
     pub fn new(folder: StateFolder) -> FolderBlobs {
-        FolderBlobs { folder, next: AtomicU64::new(0) }
+        let blobs = FolderBlobs { folder, next: AtomicU64::new(0) };
+        blobs.sweep();
+        blobs
+    }
+
+    /// Removes what a killed process left half-done. Names hold the process, so that nobody else's work is touched; a link is
+    /// removed and never followed.
+    fn sweep(&self) {
+        let Ok(work) = Dir::open_ambient_dir(self.folder.path().join("work"), ambient_authority()) else { return };
+        for entry in work.entries().into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let process = name.to_str().and_then(|name| name.split('-').nth(1)).and_then(|id| id.parse::<u32>().ok());
+            let gone = process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists());
+            if gone && work.remove_dir_all(&name).is_err() {
+                let _ = work.remove_file(&name);
+            }
+        }
     }
 
     /// A name that no other value of this process and no other process has.

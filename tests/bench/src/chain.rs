@@ -48,12 +48,13 @@ fn run(echo: &Echo, count: usize, chained: bool, jobs: usize) -> Result<Duration
     let state = StateFolder::open(&echo.folder.path().join("state"))?;
     let store = Arc::new(SqliteStore::new(state));
     store.prepare()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build()?;
     let run = RunId::try_from(uuid::Uuid::now_v7().simple().to_string())?;
     let dispatcher = Dispatcher { store, runner: Arc::new(echo.host.clone()), clock: Arc::new(WallClock), jobs };
     let request = RunRequest { run, plan, observer: Arc::new(|_| {}), cancel: CancellationToken::new() };
     let begun = Instant::now();
-    let outcome = runtime.block_on(dispatcher.run(request))?;
+    let driven = runtime.spawn(async move { dispatcher.run(request).await });
+    let outcome = runtime.block_on(driven)??;
     let took = begun.elapsed();
     anyhow::ensure!(outcome == RunOutcome::Succeeded, "{outcome}");
     Ok(took)

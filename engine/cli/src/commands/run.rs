@@ -25,7 +25,9 @@ pub(crate) fn run(context: Context, arguments: &RunArguments) -> anyhow::Result<
     tell(&prepared)?;
     let jobs = arguments.jobs.map_or_else(processors, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(jobs.min(processors() * 4))
+        // One more than there are guests to keep busy: the dispatcher runs beside them, so that the end of a task and the start of
+        // the next need no other thread to wake up.
+        .worker_threads(jobs.min(processors() * 4) + 1)
         .event_interval(TIMER_EVERY_POLLS)
         .enable_all()
         .build()?;
@@ -37,13 +39,13 @@ pub(crate) fn run(context: Context, arguments: &RunArguments) -> anyhow::Result<
         Arc::new(move |record| observed.lock().unwrap_or_else(PoisonError::into_inner).take(record));
     let cancel = CancellationToken::new();
     let request = RunRequest { run: run.clone(), plan: Arc::new(prepared.plan), observer, cancel: cancel.clone() };
+    let driven = runtime.spawn(async move { dispatcher.run(request).await });
     let ended = runtime.block_on(async {
-        let signals = listen(cancel);
         tokio::select! {
-            ended = dispatcher.run(request) => ended,
-            never = signals => match never {},
+            ended = driven => ended,
+            never = listen(cancel) => match never {},
         }
-    });
+    })?;
     runtime.shutdown_background();
     let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
     shown.clear();

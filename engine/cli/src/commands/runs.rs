@@ -5,7 +5,7 @@ use crate::args::{Format, RunFormat, RunsVerb, StateArguments};
 use crate::failure::Failure;
 use crate::places::WorkflowPlace;
 use crate::terminal;
-use orch_core::{Exit, LogLevel, RunId, RunStore, TaskId};
+use orch_core::{Code, Exit, LogLevel, RunId, RunStore, TaskId};
 use orch_report::{RunView, Table};
 use orch_store::{SqliteStore, StateFolder};
 
@@ -21,7 +21,12 @@ pub(crate) fn run(context: Context, verb: &RunsVerb) -> anyhow::Result<Exit> {
 /// The store of a workflow that has run before.
 pub(crate) fn open(state: &StateArguments) -> Result<SqliteStore, Failure> {
     let place = WorkflowPlace::of(&state.workflow)?;
-    Ok(SqliteStore::new(StateFolder::existing(&place.state(state.state.as_deref()))?))
+    let folder = place.state(state.state.as_deref());
+    let folder = StateFolder::existing(&folder).map_err(|_| {
+        Failure::new(Code::UnknownRun, format!("there are no runs in `{}` yet", folder.display()))
+            .help("`orch-wasm run` makes one; --workflow or --state name another place")
+    })?;
+    Ok(SqliteStore::new(folder))
 }
 
 /// A run by id, unique part of it, or `latest`.
@@ -30,7 +35,14 @@ pub(crate) fn find(store: &SqliteStore, name: &str) -> Result<RunId, Failure> {
 }
 
 fn list(state: &StateArguments, most: usize, format: Format) -> anyhow::Result<Exit> {
-    let runs = open(state)?.list(None, most).map_err(Failure::from)?;
+    let runs = match open(state) {
+        Ok(store) => store.list(None, most).map_err(Failure::from)?,
+        Err(none) => {
+            // No run yet is an empty list, not a failure.
+            terminal::talk(&none.message);
+            Vec::new()
+        }
+    };
     if format == Format::Json {
         let lines: Result<String, _> =
             runs.iter().map(|run| serde_json::to_string(run).map(|line| line + "\n")).collect();

@@ -77,3 +77,23 @@ fn changing_a_staged_file_does_not_change_the_blob() {
     std::fs::write(staged.path().join("scan/a.json"), "changed").unwrap();
     assert_eq!(blobs.read(&digest).unwrap(), b"content");
 }
+
+#[test]
+fn what_a_killed_process_left_is_swept_away_and_what_a_live_one_has_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = blobs(folder.path());
+    let mut writer = first.create().unwrap();
+    writer.write(b"mine").unwrap();
+    let work = folder.path().join("state/work");
+    let canary = folder.path().join("canary");
+    std::fs::write(&canary, "alive").unwrap();
+    // No process has so large a number (the kernel's limit is 2^22).
+    std::fs::create_dir_all(work.join("stage-4194999-0/scan")).unwrap();
+    std::os::unix::fs::symlink(&canary, work.join("stage-4194999-0/link")).unwrap();
+    std::fs::write(work.join("blob-4194999-1"), "half").unwrap();
+    std::os::unix::fs::symlink(&canary, work.join("blob-4194999-2")).unwrap();
+    blobs(folder.path());
+    assert_eq!(files_in(&work), 1, "only the live process's blob is left");
+    assert_eq!(std::fs::read(canary).unwrap(), b"alive");
+    assert!(writer.finish().is_ok());
+}

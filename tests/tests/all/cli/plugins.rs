@@ -303,6 +303,23 @@ fn the_lock_wins_over_a_registry_that_was_rebuilt() {
     place.run(["run"]).exits(0);
 }
 
+/// One lock serves every workflow of a folder: running one does not drop what the other pins.
+#[test]
+fn workflows_in_one_folder_keep_each_others_pins() {
+    let place = with_tool();
+    place.run(["run"]).exits(0);
+    let pinned = place.read("orch-wasm.lock");
+    publish(&place, &pack("acme/tool", "1.1.0", json!({})));
+    publish(&place, &pack("acme/other", "1.0.0", json!({})));
+    place.write("other.yaml", workflow("acme/other@^1"));
+    for arguments in [["run", "other.yaml"].as_slice(), &["lock", "other.yaml"], &["lock", "other.yaml", "--update"]] {
+        place.run(arguments).exits(0);
+        let entry = &pinned[pinned.find("[[plugin]]").unwrap()..];
+        assert!(place.read("orch-wasm.lock").contains(entry), "{arguments:?}: {}", place.read("orch-wasm.lock"));
+    }
+    place.run(["run"]).exits(0).says("acme/tool 1.0.0");
+}
+
 #[test]
 fn a_damaged_registry_or_lock_is_refused() {
     let place = with_tool();

@@ -364,7 +364,8 @@ fn the_end_of_a_log_is_part_of_what_is_verified() {
 #[test]
 fn a_run_is_named_by_a_unique_part_of_its_id() {
     let place = Place::new();
-    place.run(["runs", "list"]).fails(7, "OW0501", &["no runs here yet"]);
+    place.run(["runs", "list"]).exits(0).says("there are no runs");
+    place.run(["runs", "show"]).refused("OW0502", &["there are no runs"]);
     for _ in 0..3 {
         place.run(["run"]).exits(0);
     }

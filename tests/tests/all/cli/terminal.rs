@@ -154,7 +154,7 @@ fn what_a_file_says_does_not_act_on_the_terminal() {
             ["runs", "show", payload],
             ["plugin", "inspect", payload],
             ["run", "--input", payload],
-            ["explain", "latest", payload],
+            ["runs", "verify", payload],
             ["run", "--state", payload],
         ] {
             let (_, seen) = on_terminal(place.command(arguments));
