@@ -190,7 +190,7 @@ pub(crate) fn prepare(arguments: &WorkflowArguments, mode: LockMode) -> anyhow::
     sources.add(loaded.source.clone());
     let waivers = waivers(&loaded, &place, &mut sources)?;
     let mut lock = LockFile::read(place.lock()).map_err(Failure::from)?.unwrap_or_default();
-    let mut finder = Finder { arguments, place: &place, policy: &policy, registry: None, locked: Vec::new() };
+    let mut finder = Finder { arguments, place: &place, policy: &policy, registry: None };
     let mut problems = Vec::new();
     let (mut plugins, mut lock_news) = (BTreeMap::new(), Vec::new());
     for used in loaded.workflow.plugin_references() {
@@ -205,8 +205,8 @@ pub(crate) fn prepare(arguments: &WorkflowArguments, mode: LockMode) -> anyhow::
     if !problems.is_empty() {
         return Err(Problems { diagnostics: problems, sources }.into());
     }
-    // What the workflow does not refer to any more leaves the lock.
-    lock.retain(|locked| finder.locked.contains(locked));
+    // What this workflow does not refer to stays in the lock: other workflows of the folder share it, and a pin that is dropped
+    // is a pin that nobody has to accept again.
     let resolved = plugins.iter().map(|(uses, found)| (uses.clone(), resolved(found))).collect();
     let request = PlanRequest {
         workflow: &loaded.workflow,
@@ -295,8 +295,6 @@ struct Finder<'a> {
     place: &'a WorkflowPlace,
     policy: &'a Policy,
     registry: Option<FolderRegistry>,
-    /// What this workflow refers to.
-    locked: Vec<LockedPlugin>,
 }
 
 impl Finder<'_> {
@@ -345,8 +343,7 @@ impl Finder<'_> {
                 return Err(held(Code::AsksForMore, message));
             }
         };
-        lock.accept(entry.clone());
-        self.locked.push(entry);
+        lock.accept(entry);
         Ok((found, news))
     }
 

@@ -38,7 +38,8 @@ pub(crate) fn open_for_writing(folder: &StateFolder) -> Result<Connection, Store
     let fail = |error: rusqlite::Error| from_sqlite(folder, &error);
     let connection = Connection::open(folder.database()).map_err(fail)?;
     connection.busy_timeout(BUSY).map_err(fail)?;
-    // A checkpoint costs fsyncs of its own; at 4,000 pages (16 MiB) it comes once in some thousand transitions. FULL: a commit returns after its fsync, also in WAL mode, where NORMAL would lose the last ones in a power cut.
+    // A checkpoint costs fsyncs of its own; at 4,000 pages (16 MiB) it comes once in some thousand transitions.
+    // FULL: a commit returns after its fsync, also in WAL mode, where NORMAL would lose the last ones in a power cut.
     connection
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;")
         .map_err(fail)?;

@@ -25,7 +25,6 @@ wit_bindgen::generate!({
     default_bindings_module: "orch_sdk::guest",
 });
 
-
 use self::exports::orch::task::runner as contract;
 #[cfg(feature = "artifacts")]
 use self::orch::task::artifacts;
@@ -136,9 +135,7 @@ pub fn run(tasks: &[Task], task: &str, input: &str) -> Result<contract::Outcome,
         Ok(Outcome::Skipped(reason)) => Ok(contract::Outcome::Skipped(reason)),
         Err(error) => Err(match error {
             TaskError::InvalidInput(reason) => contract::TaskError::InvalidInput(reason),
-            TaskError::Denied { capability, target } => {
-                contract::TaskError::Denied(Denial { capability, target })
-            }
+            TaskError::Denied { capability, target } => contract::TaskError::Denied(Denial { capability, target }),
             TaskError::Dependency { target, message, retryable } => {
                 contract::TaskError::Dependency(Fault { target, message, retryable })
             }

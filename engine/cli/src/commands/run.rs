@@ -58,7 +58,9 @@ pub(crate) fn run(context: Context, arguments: &RunArguments) -> anyhow::Result<
         terminal::print(&format!("\n{}", orch_report::summary(view, style, terminal::width())))?;
     }
     match written {
-        Ok(()) => terminal::talk(&format!("run {run}; reports in {}", reports.display())),
+        Ok(()) => {
+            terminal::talk(&format!("run {run}; reports in {}", orch_core::visible(&reports.display().to_string())))
+        }
         Err(error) => {
             let failure = Failure::new(
                 Code::StateUnusable,
