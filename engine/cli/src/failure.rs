@@ -72,7 +72,9 @@ impl From<StoreError> for Failure {
 
 impl From<orch_registry::Error> for Failure {
     fn from(error: orch_registry::Error) -> Failure {
-        Failure { code: error.code(), exit: Exit::Invalid, message: error.to_string(), help: error.help() }
+        // A full disk is nobody's invalid input.
+        let exit = if error.code() == Code::DiskFull { Exit::Errored } else { Exit::Invalid };
+        Failure { code: error.code(), exit, message: error.to_string(), help: error.help() }
     }
 }
 
@@ -98,5 +100,6 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     // What has no code is the system's: the chain of causes says where.
     terminal::talk(&format!("{} {}", style.red("error:"), visible(&format!("{error:#}"))));
-    ExitCode::from(Exit::Errored as u8)
+    let bug = error.downcast_ref::<orch_scheduler::IllegalMove>().is_some();
+    ExitCode::from(if bug { Exit::Bug } else { Exit::Errored } as u8)
 }

@@ -9,6 +9,7 @@ mod prepare;
 mod terminal;
 
 use clap::Parser;
+use orch_core::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -18,8 +19,10 @@ fn main() -> ExitCode {
     }
     terminal::die_quietly_on_broken_pipe();
     let arguments = args::Arguments::parse();
-    match commands::run(arguments) {
-        Ok(exit) => ExitCode::from(exit as u8),
-        Err(error) => failure::report(&error),
+    // A panic is a bug and has an exit code of its own; the hook has said what happened.
+    match std::panic::catch_unwind(|| commands::run(arguments)) {
+        Ok(Ok(exit)) => ExitCode::from(exit as u8),
+        Ok(Err(error)) => failure::report(&error),
+        Err(_) => ExitCode::from(Exit::Bug as u8),
     }
 }

@@ -20,6 +20,7 @@ mod permission;
 mod policy;
 mod ports;
 mod quantity;
+mod schema_cost;
 mod text;
 
 pub use attempt::{
@@ -49,4 +50,5 @@ pub use ports::{
     StagedFolder, StoreError, TaskRunner,
 };
 pub use quantity::{InvalidQuantity, Period, Size};
-pub use text::{plural, shorten, visible, visible_multiline};
+pub use schema_cost::check_schema_cost;
+pub use text::{inert_json, plural, shorten, visible, visible_multiline};

@@ -13,6 +13,24 @@ pub fn visible_multiline(text: &str) -> Cow<'_, str> {
     escape(text, |c| c == '\n')
 }
 
+/// JSON text in which nothing acts: what [`visible`] would escape becomes a JSON escape, so the value stays the same. Line feeds
+/// stand between JSON's tokens only, and stay.
+pub fn inert_json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(|c| acts(c) && c != '\n') {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if acts(c) && c != '\n' {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn escape(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(|c| acts(c) && !keep(c)) {
         return Cow::Borrowed(text);
@@ -78,6 +96,16 @@ mod tests {
         }
         assert_eq!(visible_multiline("a\nb\r\n"), "a\nb\\r\n");
         assert!(matches!(visible("plain"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn inert_json_is_the_same_value() {
+        let value = serde_json::json!({ "a": "\u{1b}[2J\u{9b}\u{202e}\u{ad}\u{e0041}\u{7f} ä\n" });
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let inert = inert_json(&text);
+        assert!(inert.chars().all(|c| c == '\n' || !acts(c)), "{inert}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&inert).unwrap(), value);
+        assert!(matches!(inert_json("{}"), Cow::Borrowed(_)));
     }
 
     #[test]

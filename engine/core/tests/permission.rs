@@ -1,5 +1,7 @@
 //! The evaluator as a table: what is asked, granted and allowed, and what is left.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use orch_core::{
     Access, ArtifactAsk, Ask, Effective, EnvAsk, FsAsk, FsGrant, Grants, NamePattern, PathRule, PluginName, Policy,
     Refusal, RefusedBy, Verdict, evaluate,

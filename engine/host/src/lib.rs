@@ -19,7 +19,6 @@ mod limiter;
 mod mounts;
 mod precheck;
 mod sandbox;
-mod schema_cost;
 mod schemas;
 
 pub use code_cache::{CacheError, CacheStats, CodeCache, CodeEntry};

@@ -1,6 +1,6 @@
 //! The schemas of a task: what goes in and comes out is checked against them, in both directions.
 
-use crate::{failure, schema_cost};
+use crate::failure;
 use orch_core::{Failure, FailureKind, Limits, TaskManifest, shorten, visible};
 use serde_json::Value;
 use std::sync::OnceLock;
@@ -24,7 +24,7 @@ impl Schema {
 
     fn validator(&self) -> Result<&jsonschema::Validator, Failure> {
         let compiled = self.compiled.get_or_init(|| {
-            schema_cost::check_cost(&self.text)?;
+            orch_core::check_schema_cost(&self.text)?;
             jsonschema::options()
                 // The draft that manifests are written in, whatever `$schema` says: older ones have other words for the same.
                 .with_draft(jsonschema::Draft::Draft202012)

@@ -5,8 +5,13 @@ use orch_core::{Finding, FindingStatus, Severity, TaskKind, visible_multiline};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The findings of a run as a SARIF log.
-pub fn sarif(view: &RunView) -> Value {
+/// The findings of a run as the text of a SARIF log.
+pub fn sarif(view: &RunView) -> String {
+    let text = serde_json::to_string_pretty(&log(view)).unwrap_or_default() + "\n";
+    orch_core::inert_json(&text).into_owned()
+}
+
+fn log(view: &RunView) -> Value {
     let waived = view.waived();
     let runs: Vec<Value> =
         view.tasks.iter().filter(|task| !task.findings.is_empty()).map(|task| run(view, task, &waived)).collect();

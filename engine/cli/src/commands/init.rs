@@ -23,22 +23,40 @@ pub(crate) fn run(folder: &Path) -> anyhow::Result<Exit> {
                 .into());
         }
     }
-    std::fs::create_dir_all(folder).map_err(|error| {
-        Failure::new(Code::StateUnusable, format!("`{}` cannot be made: {error}", folder.display())).exit(Exit::Errored)
-    })?;
-    let key = signing_key()?;
-    let registry = FolderRegistry::create(folder.join("registry")).map_err(Failure::from)?;
-    let component = package::embed(ECHO, &manifest()?).map_err(Failure::from)?;
-    registry.publish(&component, &key, SystemClock.now(), &PublishOptions::default()).map_err(Failure::from)?;
-    std::fs::write(folder.join("policy.yaml"), POLICY.replace("{{signer}}", key.public().id().as_str()))?;
-    // Last, so that a folder with a workflow has everything else.
-    std::fs::write(folder.join("workflow.yaml"), WORKFLOW)?;
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    if let Err(error) = write(folder) {
+        // None of this was there before: what is half there would only be in the way of the next `init`.
+        let _ = std::fs::remove_dir_all(folder.join("registry"));
+        let _ = std::fs::remove_file(folder.join("policy.yaml"));
+        let _ = std::fs::remove_file(folder.join("workflow.yaml"));
+        return Err(error);
+    }
     for name in ["workflow.yaml", "policy.yaml", "registry"] {
         terminal::print(&format!("{}\n", folder.join(name).display()))?;
     }
     let place = if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
     terminal::talk(&format!("next: {place}orch-wasm run"));
     Ok(Exit::Succeeded)
+}
+
+fn write(folder: &Path) -> anyhow::Result<()> {
+    let key = signing_key()?;
+    let registry = FolderRegistry::create(folder.join("registry")).map_err(Failure::from)?;
+    let component = package::embed(ECHO, &manifest()?).map_err(Failure::from)?;
+    registry.publish(&component, &key, SystemClock.now(), &PublishOptions::default()).map_err(Failure::from)?;
+    let file = |name: &str, text: &str| {
+        let place = folder.join(name);
+        std::fs::write(&place, text).map_err(|error| unwritable(&place, &error))
+    };
+    file("policy.yaml", &POLICY.replace("{{signer}}", key.public().id().as_str()))?;
+    // Last, so that a folder with a workflow has everything else.
+    Ok(file("workflow.yaml", WORKFLOW)?)
+}
+
+fn unwritable(place: &Path, error: &std::io::Error) -> Failure {
+    let full = matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+    let code = if full { Code::DiskFull } else { Code::StateUnusable };
+    Failure::new(code, format!("`{}` cannot be written: {error}", place.display())).exit(Exit::Errored)
 }
 
 /// This installation's key, made if there is none.

@@ -23,6 +23,7 @@ pub(crate) fn run(context: Context, arguments: &RunArguments) -> anyhow::Result<
     let host = prepare::host(&folder)?;
     prepare::load(&host, &prepared)?;
     tell(&prepared)?;
+    raise_open_files();
     let jobs = arguments.jobs.map_or_else(processors, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One more than there are guests to keep busy: the dispatcher runs beside them, so that the end of a task and the start of
@@ -73,6 +74,14 @@ pub(crate) fn run(context: Context, arguments: &RunArguments) -> anyhow::Result<
         }
     }
     Ok(outcome.exit())
+}
+
+/// Each task may have some hundred files open; the usual soft limit of 1,024 is for programs that call `select`.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Refused or not: what a task cannot open is told then.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 fn processors() -> usize {
@@ -172,7 +181,7 @@ impl Shown {
 fn write_reports(folder: &Path, run: &RunId, view: &RunView) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let files: [(&str, String); 3] = [
-        ("findings.sarif", serde_json::to_string_pretty(&orch_report::sarif(view))?),
+        ("findings.sarif", orch_report::sarif(view)),
         ("junit.xml", orch_report::junit(view)),
         ("report.md", orch_report::markdown(run.as_str(), view)),
     ];

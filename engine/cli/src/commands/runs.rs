@@ -71,7 +71,7 @@ fn show(context: Context, run: &str, state: &StateArguments, format: RunFormat) 
     let view = RunView::of(&records);
     let text = match format {
         RunFormat::Json => records.iter().map(|record| orch_report::json_line(&run, record) + "\n").collect(),
-        RunFormat::Sarif => serde_json::to_string_pretty(&orch_report::sarif(&view))? + "\n",
+        RunFormat::Sarif => orch_report::sarif(&view),
         RunFormat::Junit => orch_report::junit(&view),
         RunFormat::Markdown => orch_report::markdown(run.as_str(), &view),
         RunFormat::Text => {

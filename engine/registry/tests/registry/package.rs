@@ -154,7 +154,7 @@ fn manifests_that_break_a_rule() {
     wrong(|m| m.schema = "orch-plugin/v9".to_owned(), "`schema` is `orch-plugin/v9`");
     wrong(|m| task(m, json!("text")), "`tasks.go.input` is no usable JSON Schema");
     wrong(|m| task(m, json!({ "type": 7 })), "`tasks.go.input` is no usable JSON Schema");
-    wrong(|m| task(m, json!({ "$ref": "https://example.com/schema" })), "nothing is ever fetched");
+    wrong(|m| task(m, json!({ "$ref": "https://example.com/schema" })), "no reference into the schema");
     wrong(|m| m.permissions = serde_json::from_value(reads(&["a", "a"])).unwrap(), "`permissions.fs: a` stands twice");
 }
 

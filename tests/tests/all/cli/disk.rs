@@ -96,6 +96,64 @@ fn what_was_written_before_the_disk_was_full_can_be_read() {
     place.run(["runs", "verify", "--state", state]).exits(0);
 }
 
+/// What `init` and `publish` began on a full disk is in nobody's way when there is room again.
+#[test]
+fn what_is_written_on_a_full_disk_is_whole_or_not_there() {
+    let place = Place::new();
+    let Some(disk) = SmallDisk::mount(&place, "size=8k") else {
+        assert!(!rustix::process::geteuid().is_root(), "root cannot mount a tmpfs");
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; ulimit -f 2 && exec \"$0\" init begun"]).arg(binary());
+        place.surround(&mut command);
+        assert_ne!(Ran::of(command).code, 0);
+        place.run(["init", "begun"]).exits(0);
+        place.run(["run", "begun/workflow.yaml"]).exits(0);
+        return;
+    };
+    let room = |size: &str| {
+        let options = format!("remount,size={size}");
+        assert!(Command::new("mount").args(["-o", &options]).arg(&disk.0).status().unwrap().success());
+    };
+    let folder = disk.0.join("begun");
+    let workflow = folder.join("workflow.yaml");
+    let mut tries = 0;
+    // A page more each time, so that it fails at each file in turn.
+    for pages in 2..40 {
+        room(&format!("{}k", pages * 4));
+        let ran = place.run([std::ffi::OsStr::new("init"), folder.as_os_str()]);
+        if ran.code == 0 {
+            break;
+        }
+        ran.fails(7, "OW0503", &[]);
+        assert!(!workflow.exists() && !folder.join("registry").exists(), "{ran}");
+        tries += 1;
+    }
+    assert!(tries > 2, "{tries}");
+    let state = ["--state", "elsewhere"].map(std::ffi::OsStr::new);
+    let run = [std::ffi::OsStr::new("run"), workflow.as_os_str()];
+    // The lock lies beside the workflow, where there is no room left.
+    let ran = place.run(run.into_iter().chain(state));
+    assert!(ran.code == 0 || (ran.code == 7 && ran.stderr.contains("error[OW0503]")), "{ran}");
+    room("8m");
+    place.run(run.into_iter().chain(state)).exits(0);
+    // A package that does not fit: the version is not there until it is whole.
+    let registry = folder.join("registry");
+    place.write("package.wasm", super::packages::hostile());
+    let publish = [
+        std::ffi::OsStr::new("plugin"),
+        "publish".as_ref(),
+        "package.wasm".as_ref(),
+        "--registry".as_ref(),
+        registry.as_os_str(),
+    ];
+    room("100k");
+    place.run(publish).fails(7, "OW0503", &["nothing half-written counts"]);
+    place.run(run.into_iter().chain(state)).exits(0);
+    room("64m");
+    place.run(publish).exits(0);
+    place.run(["plugin", "verify", "test/hostile", "--registry", registry.to_str().unwrap()]).exits(0);
+}
+
 /// A run with this state folder is refused as unusable.
 #[track_caller]
 fn unusable(place: &Place, state: &str, texts: &[&str]) {

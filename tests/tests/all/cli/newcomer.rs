@@ -5,11 +5,19 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// Gives a command what building a plugin needs besides: Rust, where its crates lie, and a target folder that is warm.
 pub(crate) fn with_rust(command: &mut Command) {
-    // The guest of other tests has the same dependencies: once it is built, every crate is on this disk.
+    // The guest of other tests has the same dependencies: once it is built, most crates are on this disk.
     orch_tests::hostile();
+    rust(command);
+    if is_all_on_this_disk() {
+        command.env("CARGO_NET_OFFLINE", "true");
+    }
+}
+
+fn rust(command: &mut Command) {
     let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
     let set = |name: &str, below: &str| std::env::var_os(name).unwrap_or_else(|| home.join(below).into_os_string());
     let (cargo, rustup) = (set("CARGO_HOME", ".cargo"), set("RUSTUP_HOME", ".rustup"));
@@ -17,11 +25,24 @@ pub(crate) fn with_rust(command: &mut Command) {
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
     command.env("PATH", path).env("CARGO_HOME", cargo).env("RUSTUP_HOME", rustup);
-    command.env("CARGO_TARGET_DIR", repository().join("target/guests")).env("CARGO_NET_OFFLINE", "true");
+    command.env("CARGO_TARGET_DIR", repository().join("target/guests"));
     // Outside of the checkout nothing names the toolchain.
     let toolchain = fs::read_to_string(repository().join("rust-toolchain.toml")).unwrap();
     let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
     command.env("RUSTUP_TOOLCHAIN", std::env::var_os("RUSTUP_TOOLCHAIN").unwrap_or_else(|| OsString::from(channel)));
+}
+
+/// Whether a new plugin can be built without asking crates.io. On a fresh machine the first one cannot, as for any newcomer.
+fn is_all_on_this_disk() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let place = Place::empty();
+        place.run(["plugin", "new", "acme/probe"]).exits(0);
+        let mut probe = Command::new("cargo");
+        place.surround(&mut probe);
+        rust(probe.args(["test", "--quiet", "--no-run", "--offline"]).current_dir(place.path("probe")));
+        Ran::unchecked(probe).code == 0
+    })
 }
 
 fn building(place: &Place, mut command: Command, folder: &str) -> Ran {

@@ -117,6 +117,9 @@ fn a_stranger_is_not_trusted() {
     // The help leads out: with that line in the policy it runs.
     place.replace("policy.yaml", "trust:\n", &format!("trust:\n  - {{ plugins: acme/tool, signers: [{id}] }}\n"));
     place.run(["run"]).exits(0);
+    // What was trusted once is not trusted for ever, also where it is locked.
+    place.replace("policy.yaml", &format!("  - {{ plugins: acme/tool, signers: [{id}] }}\n"), "");
+    refused(&place, "OW0206", &["policy.yaml does not trust"]);
     // Without a policy file it is this installation's trusted keys that count.
     fs::remove_file(place.path("policy.yaml")).unwrap();
     refused(&place, "OW0206", &["orch-wasm keys trust"]);
