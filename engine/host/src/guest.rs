@@ -3,7 +3,7 @@
 use crate::cap::log::LogBudget;
 use crate::limiter::Limiter;
 use crate::mounts::OpenMount;
-use orch_core::{Blobs, Digest, Effective, Faults, Limits, LiveEvents, Refusal, RefusedBy, shorten, visible};
+use orch_core::{Access, Blobs, Digest, Effective, Faults, Limits, LiveEvents, Refusal, RefusedBy, shorten, visible};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,11 +78,21 @@ pub(crate) struct Audit {
     pub(crate) live: Arc<dyn LiveEvents>,
     pub(crate) used: BTreeSet<String>,
     refused: BTreeSet<(String, String)>,
+    /// Mounts by index, and whether each was read and changed already.
+    touched: Vec<[bool; 2]>,
 }
 
 impl Audit {
     pub(crate) fn new(live: Arc<dyn LiveEvents>) -> Audit {
-        Audit { live, used: BTreeSet::new(), refused: BTreeSet::new() }
+        Audit { live, used: BTreeSet::new(), refused: BTreeSet::new(), touched: Vec::new() }
+    }
+
+    /// Whether a mount is used in this way for the first time.
+    pub(crate) fn first_use(&mut self, mount: usize, access: Access) -> bool {
+        if self.touched.len() <= mount {
+            self.touched.resize(mount + 1, [false; 2]);
+        }
+        !std::mem::replace(&mut self.touched[mount][usize::from(access == Access::Write)], true)
     }
 
     pub(crate) fn used(&mut self, rule: &str) {

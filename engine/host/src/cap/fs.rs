@@ -96,7 +96,7 @@ impl FsView<'_> {
 
     /// Records the use of a mount, or the refusal of it, according to how a call ended.
     fn settle<T>(&mut self, mount: Option<usize>, want: Want, path: &str, result: FsResult<T>) -> FsResult<T> {
-        let Some(mount) = mount.and_then(|index| self.mounts.get(index)) else {
+        let Some((index, mount)) = mount.and_then(|index| Some((index, self.mounts.get(index)?))) else {
             return result;
         };
         let denied = match &result {
@@ -105,7 +105,10 @@ impl FsView<'_> {
         };
         if !denied {
             let access = if want == Want::Change { Access::Write } else { Access::Read };
-            self.audit.used(&format!("fs {} {}", mount.name, access.min(mount.access)));
+            // Said once: a scan makes this call for each of its files.
+            if self.audit.first_use(index, access) {
+                self.audit.used(&format!("fs {} {}", mount.name, access.min(mount.access)));
+            }
         } else if want == Want::Change && mount.access == Access::Read {
             let target = format!("{} write: {path}", mount.name);
             let fix = format!(
