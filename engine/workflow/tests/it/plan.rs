@@ -152,8 +152,9 @@ fn permissions() {
          tasks: { s: { uses: orch/scan@^1, permissions: { fs: [{ mount: source, path: '${{ inputs.source }}/./x', access: read }] } } }",
     );
     let expected = "4:55 OW0301 the task `s` cannot run: the policy refused `fs /home/other/x read`: it is outside of what the \
-         built-in policy allows: `/home/me/project` (write) (write a policy.yaml beside the workflow that allows it: plugins: \
-         [{ plugins: orch/scan, fs: { allow: [{ path: /home/other/x, access: read }] } }])";
+         built-in policy allows: `/home/me/project` (write) (write a policy.yaml beside the workflow, which takes the place \
+         of the built-in policy: { schema: orch-policy/v1, plugins: [{ plugins: orch/scan, fs: { allow: [{ path: /home/other/x, \
+         access: read }] } }] })";
     assert_eq!(plan.1, [expected]);
     world().check("tasks: { s: { uses: orch/scan@^1 } }", &[
         "3:21 OW0301 the task `s` cannot run: the workflow refused `fs source read`: the plugin asks for the mount `source` and the \
