@@ -1,7 +1,7 @@
 //! The command line. Each verb has an example in its help; `docs/cli.md` is generated from this file.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use orch_core::{PluginName, TaskId};
+use orch_core::{PluginName, StepId, TaskId};
 use std::path::PathBuf;
 
 /// Runs workflows of tasks that nobody has to trust.
@@ -52,6 +52,51 @@ pub(crate) enum Verb {
         after_help = "Examples:\n  orch-wasm run\n  orch-wasm run workflow.yaml --input environment=production --jobs 4\n  orch-wasm run workflow.yaml --format json > events.jsonl"
     )]
     Run(RunArguments),
+    /// Go on with a run that was interrupted, paused or waited for people
+    #[command(
+        after_help = "Examples:\n  orch-wasm resume            # the newest run that is not over\n  orch-wasm resume 4f2a"
+    )]
+    Resume {
+        /// A run: id, unique part of it, or `latest`; else the newest that is not over
+        run: Option<String>,
+        #[command(flatten)]
+        state: StateArguments,
+        #[command(flatten)]
+        drive: DriveArguments,
+    },
+    /// Run a part of an earlier run once more; other results of it still hold
+    #[command(
+        after_help = "Examples:\n  orch-wasm rerun latest --from deploy\n  orch-wasm rerun 4f2a --from scan --with-descendants --input environment=staging"
+    )]
+    Rerun(RerunArguments),
+    /// Ask a run to stop; one that nobody drives is brought to its end here
+    #[command(after_help = "Examples:\n  orch-wasm cancel latest\n  orch-wasm cancel 4f2a --undo")]
+    Cancel {
+        /// A run: id, unique part of it, or `latest`
+        run: String,
+        /// Take back what its tasks did, as their `undo` says
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        state: StateArguments,
+        #[command(flatten)]
+        drive: DriveArguments,
+    },
+    /// Say yes to a task that waits for approval
+    #[command(after_help = "Example:\n  orch-wasm approve latest sign-off --comment 'change 4711'")]
+    Approve(AnswerArguments),
+    /// Say no to a task that waits for approval
+    #[command(after_help = "Example:\n  orch-wasm reject latest sign-off --comment 'not before the freeze ends'")]
+    Reject(AnswerArguments),
+    /// Say how a task ended whose process died in the midst of it
+    #[command(after_help = "Example:\n  orch-wasm settle latest deploy --as succeeded")]
+    Settle {
+        #[command(flatten)]
+        answer: AnswerArguments,
+        /// How it ended, or `again` to run it once more
+        #[arg(long = "as", value_enum)]
+        how: Settled,
+    },
     /// Show what would run, and what each task could reach
     #[command(after_help = "Examples:\n  orch-wasm plan\n  orch-wasm plan workflow.yaml --format json")]
     Plan {
@@ -178,6 +223,78 @@ pub(crate) struct StateArguments {
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) workflow: WorkflowArguments,
+    /// Names this request: asked again with the same key, the workflow does not run again. The run that has the key goes on if
+    /// it is not over, and its exit code is given if it is
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) idempotency_key: Option<String>,
+    #[command(flatten)]
+    pub(crate) drive: DriveArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RerunArguments {
+    /// A run: id, unique part of it, or `latest`
+    pub(crate) run: String,
+    /// The task that runs again
+    #[arg(long)]
+    pub(crate) from: TaskId,
+    /// Run all tasks again that need it, directly or through others
+    #[arg(long)]
+    pub(crate) with_descendants: bool,
+    /// An input that differs from that of the earlier run, as `name=value`; may be given again
+    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<String>,
+    /// The registry folder; else `registry/` beside the workflow or in a folder above it
+    #[arg(long, env = "ORCH_WASM_REGISTRY")]
+    pub(crate) registry: Option<PathBuf>,
+    /// The policy file; else the one of this installation, else `policy.yaml` beside the workflow, else the built-in policy
+    #[arg(long, env = "ORCH_WASM_POLICY")]
+    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
+    #[command(flatten)]
+    pub(crate) drive: DriveArguments,
+}
+
+impl RerunArguments {
+    /// What `run` would be given, with these inputs.
+    pub(crate) fn as_workflow(&self, inputs: Vec<String>) -> WorkflowArguments {
+        WorkflowArguments {
+            file: self.state.workflow.clone(),
+            inputs,
+            registry: self.registry.clone(),
+            policy: self.policy.clone(),
+            state: self.state.state.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArguments {
+    /// A run: id, unique part of it, or `latest`
+    pub(crate) run: String,
+    /// The task that waits; may be left out when there is only one
+    pub(crate) task: Option<StepId>,
+    /// Why, for those who read the log
+    #[arg(long)]
+    pub(crate) comment: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Settled {
+    /// It did its work
+    Succeeded,
+    /// It did not
+    Failed,
+    /// Nobody knows, and once more does no harm
+    Again,
+}
+
+/// How a run is driven and shown.
+#[derive(Debug, Args)]
+pub(crate) struct DriveArguments {
     /// Tasks at once; else the number of processors
     #[arg(long, short = 'j')]
     pub(crate) jobs: Option<std::num::NonZeroUsize>,
@@ -252,8 +369,28 @@ pub(crate) enum RunsVerb {
         /// A run: id, unique part of it, or `latest`
         #[arg(default_value = "latest")]
         run: String,
-        /// One of its tasks
-        task: Option<TaskId>,
+        /// One of its tasks, or `task[3]` for one item of it
+        task: Option<StepId>,
+        #[command(flatten)]
+        state: StateArguments,
+    },
+    /// Remove runs that are over, oldest first, with what only they need
+    #[command(
+        after_help = "Examples:\n  orch-wasm runs prune --older-than 90d --keep 50 --dry-run\n  orch-wasm runs prune --most 10GiB"
+    )]
+    Prune {
+        /// Runs that ended longer ago than this go
+        #[arg(long, value_name = "TIME")]
+        older_than: Option<orch_core::Period>,
+        /// So many of the newest stay; others go
+        #[arg(long, value_name = "COUNT")]
+        keep: Option<usize>,
+        /// What all runs may take together; the oldest go until they fit
+        #[arg(long, value_name = "SIZE")]
+        most: Option<orch_core::Size>,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         state: StateArguments,
     },

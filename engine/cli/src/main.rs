@@ -1,28 +1,5 @@
-//! `orch-wasm`: the binary, and the only place where the parts are wired together.
+//! `orch-wasm`: the binary.
 
-mod args;
-mod clock;
-mod commands;
-mod failure;
-mod places;
-mod prepare;
-mod terminal;
-
-use clap::Parser;
-use orch_core::Exit;
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    // The hidden verb of the compiling child comes before everything else: it must not read any configuration.
-    if std::env::args_os().nth(1).is_some_and(|verb| verb == prepare::COMPILE_VERB) {
-        return ExitCode::from(orch_host::compile_in_this_process(orch_host::CompileLimits::default()));
-    }
-    terminal::die_quietly_on_broken_pipe();
-    let arguments = args::Arguments::parse();
-    // A panic is a bug and has an exit code of its own; the hook has said what happened.
-    match std::panic::catch_unwind(|| commands::run(arguments)) {
-        Ok(Ok(exit)) => ExitCode::from(exit as u8),
-        Ok(Err(error)) => failure::report(&error),
-        Err(_) => ExitCode::from(Exit::Bug as u8),
-    }
+fn main() -> std::process::ExitCode {
+    orch_wasm::main(std::sync::Arc::new(orch_core::NoFaults))
 }

@@ -42,6 +42,25 @@ impl WorkflowPlace {
     }
 }
 
+/// The options that name a workflow and its state again in a command that is printed; empty where the defaults do.
+pub(crate) fn options(workflow: &Path, state: Option<&Path>) -> String {
+    let mut options = String::new();
+    if workflow != Path::new("workflow.yaml") {
+        options.push_str(&format!(" --workflow {}", quoted(workflow)));
+    }
+    if let Some(state) = state {
+        options.push_str(&format!(" --state {}", quoted(state)));
+    }
+    options
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
 /// Relative to where we are, if it is below.
 fn file_shown(file: &Utf8Path) -> String {
     let here = std::env::current_dir().ok().and_then(|here| Utf8PathBuf::from_path_buf(here).ok());

@@ -2,17 +2,17 @@
 //! the mounts once, load the components.
 
 use crate::args::WorkflowArguments;
-use crate::commands::cache;
+use crate::commands::{Context, cache};
 use crate::failure::{Failure, Problems};
 use crate::places::{self, WorkflowPlace};
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_core::{
-    Code, Diagnostic, Digest, Faults, FoundPlugin, NamePattern, NoFaults, Policy, SignerId, Source, Sources, TrustRule,
+    Blobs, Code, Diagnostic, Digest, Faults, FoundPlugin, NamePattern, Policy, SignerId, Source, Sources, TrustRule,
 };
 use orch_host::{CompileLimits, Compiler, Host, HostOptions};
 use orch_registry::{FolderRegistry, LockFile, LockSource, LockState, LockedPlugin, PublicKey};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
-use orch_workflow::{Plan, PlanRequest, PlannedKind, PluginReference, Resolved, UsedPlugin, Workflow};
+use orch_workflow::{NestedFiles, Plan, PlanRequest, PlannedKind, PluginReference, Resolved, UsedPlugin, Workflow};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -43,8 +43,8 @@ pub(crate) struct Prepared {
     pub(crate) policy: Policy,
     pub(crate) plan: Plan,
     pub(crate) warnings: Vec<Diagnostic>,
-    /// By the text of `uses`.
-    pub(crate) plugins: BTreeMap<String, FoundPlugin>,
+    /// By the folder of the file that uses them and the text of `uses`.
+    pub(crate) plugins: BTreeMap<(Utf8PathBuf, String), FoundPlugin>,
     pub(crate) lock: LockFile,
     /// What the lock does not have yet.
     pub(crate) lock_news: Vec<String>,
@@ -185,21 +185,30 @@ pub(crate) fn prepare(arguments: &WorkflowArguments, mode: LockMode) -> anyhow::
     let place = WorkflowPlace::of(&arguments.file)?;
     let inputs = inputs(&arguments.inputs)?;
     let loaded = load_workflow(&place)?;
-    let policy = load_policy(arguments.policy.as_deref(), &place.folder)?;
     let mut sources = Sources::default();
     sources.add(loaded.source.clone());
-    let waivers = waivers(&loaded, &place, &mut sources)?;
+    let (nested, warnings) = load_nested(&loaded, &place, &mut sources)?;
+    let policy = load_policy(arguments.policy.as_deref(), &place.folder)?;
+    let mut files = vec![File { workflow: &loaded.workflow, source: &loaded.source, folder: &place.folder }];
+    files.extend(nested.iter().map(|(_, file)| File {
+        workflow: &file.workflow,
+        source: &file.source,
+        folder: file.folder(),
+    }));
+    let waivers = waivers(&files, &mut sources)?;
     let mut lock = LockFile::read(place.lock()).map_err(Failure::from)?.unwrap_or_default();
     let mut finder = Finder { arguments, place: &place, policy: &policy, registry: None };
     let mut problems = Vec::new();
     let (mut plugins, mut lock_news) = (BTreeMap::new(), Vec::new());
-    for used in loaded.workflow.plugin_references() {
-        match finder.find(&used, &mut lock, mode) {
-            Ok((plugin, news)) => {
-                lock_news.extend(news);
-                plugins.insert(used.uses.clone(), plugin);
+    for file in &files {
+        for used in file.workflow.plugin_references() {
+            match finder.find(&used, file.folder, &mut lock, mode) {
+                Ok((plugin, news)) => {
+                    lock_news.extend(news);
+                    plugins.insert((file.folder.to_owned(), used.uses.clone()), plugin);
+                }
+                Err(failure) => problems.push(diagnose(failure, file.source, &used)),
             }
-            Err(failure) => problems.push(diagnose(failure, &loaded.source, &used)),
         }
     }
     if !problems.is_empty() {
@@ -213,6 +222,7 @@ pub(crate) fn prepare(arguments: &WorkflowArguments, mode: LockMode) -> anyhow::
         source: &loaded.source,
         folder: &place.folder,
         inputs: &inputs,
+        nested: &nested,
         plugins: &resolved,
         policy: &policy,
         waivers: &waivers,
@@ -222,7 +232,7 @@ pub(crate) fn prepare(arguments: &WorkflowArguments, mode: LockMode) -> anyhow::
     diagnostics.extend(mount_problems);
     match plan {
         Some(plan) if diagnostics.iter().all(|one| one.warning) => {
-            let warnings = loaded.warnings.into_iter().chain(diagnostics).collect();
+            let warnings = loaded.warnings.iter().cloned().chain(warnings).chain(diagnostics).collect();
             Ok(Prepared { place, sources, policy, plan, warnings, plugins, lock, lock_news })
         }
         _ => Err(Problems { diagnostics, sources }.into()),
@@ -241,22 +251,49 @@ fn diagnose(failure: Failure, source: &Source, used: &UsedPlugin) -> Diagnostic 
     }
 }
 
-fn waivers(
+/// A workflow file and where it stands.
+struct File<'a> {
+    workflow: &'a Workflow,
+    source: &'a Source,
+    folder: &'a Utf8Path,
+}
+
+/// Reads the workflow files that a workflow runs.
+fn load_nested(
     loaded: &LoadedWorkflow,
     place: &WorkflowPlace,
     sources: &mut Sources,
-) -> Result<BTreeMap<String, orch_workflow::Waivers>, Problems> {
-    let mut files = BTreeMap::new();
-    for (path, span) in loaded.workflow.waivers_files() {
-        let source = read_source(&place.folder.join(&path), &path).map_err(|problem| {
-            let here = Diagnostic { file: loaded.source.name.clone(), span: Some(span.clone()), ..*problem };
-            Problems { diagnostics: vec![here], sources: sources.clone() }
-        })?;
-        let (waivers, _) = accept(&source, orch_workflow::parse_waivers(&source))?;
-        sources.add(source);
-        files.insert(path, waivers);
+) -> Result<(NestedFiles, Vec<Diagnostic>), Problems> {
+    let path = place.folder.join(place.file.file_name().unwrap_or_default());
+    let mut read = |path: &Utf8Path| {
+        let shown = path.strip_prefix(&place.folder).unwrap_or(path).to_string();
+        let source = read_source(path, &shown).map_err(|problem| problem.message)?;
+        sources.add(source.clone());
+        Ok(source)
+    };
+    let (nested, found) = orch_workflow::load(&path, &loaded.workflow, &loaded.source, &mut read);
+    match found.iter().all(|one| one.warning) {
+        true => Ok((nested, found)),
+        false => Err(Problems { diagnostics: found, sources: sources.clone() }),
     }
-    Ok(files)
+}
+
+type WaiversFiles = BTreeMap<(Utf8PathBuf, String), orch_workflow::Waivers>;
+
+fn waivers(files: &[File<'_>], sources: &mut Sources) -> Result<WaiversFiles, Problems> {
+    let mut all = BTreeMap::new();
+    for file in files {
+        for (path, span) in file.workflow.waivers_files() {
+            let source = read_source(&file.folder.join(&path), &path).map_err(|problem| {
+                let here = Diagnostic { file: file.source.name.clone(), span: Some(span.clone()), ..*problem };
+                Problems { diagnostics: vec![here], sources: sources.clone() }
+            })?;
+            let (waivers, _) = accept(&source, orch_workflow::parse_waivers(&source))?;
+            sources.add(source);
+            all.insert((file.folder.to_owned(), path), waivers);
+        }
+    }
+    Ok(all)
 }
 
 /// Opens every mount once, so that a wrong one is told with its place before anything runs.
@@ -301,6 +338,7 @@ impl Finder<'_> {
     fn find(
         &mut self,
         used: &UsedPlugin,
+        folder: &Utf8Path,
         lock: &mut LockFile,
         mode: LockMode,
     ) -> Result<(FoundPlugin, Option<String>), Failure> {
@@ -314,13 +352,19 @@ impl Finder<'_> {
                 (found, requirement.clone(), LockSource::Registry("folder".to_owned()))
             }
             PluginReference::File { path, .. } => {
-                let bytes = read_component(&self.place.folder.join(path), path)?;
-                let locked = lock.locked_file(path.as_str()).filter(|_| follows);
+                let whole = orch_workflow::absolute(folder, path.as_str());
+                let bytes = read_component(&whole, path)?;
+                // A lock stands beside the workflow, and names files from there.
+                let beside = whole
+                    .strip_prefix(&self.place.folder)
+                    .map_or(whole.clone(), |below| Utf8Path::new(".").join(below));
+                let name = if folder == self.place.folder { path.to_string() } else { beside.to_string() };
+                let locked = lock.locked_file(&name).filter(|_| follows);
                 let found = orch_registry::find_file(&bytes, self.policy, locked).map_err(|error| {
                     let failure = Failure::from(error);
                     Failure { message: format!("`{path}`: {}", failure.message), ..failure }
                 })?;
-                (found, semver::VersionReq::STAR, LockSource::File(path.to_string()))
+                (found, semver::VersionReq::STAR, LockSource::File(name))
             }
         };
         let entry = LockedPlugin::new(&found, requirement, source);
@@ -391,8 +435,9 @@ pub(crate) fn compiler() -> anyhow::Result<Compiler> {
     })
 }
 
-/// A sandbox whose artifacts go to a state folder.
-pub(crate) fn host(state: &StateFolder) -> anyhow::Result<Host> {
+/// A sandbox whose artifacts go to a state folder, and the store of those.
+pub(crate) fn host(faults: &Arc<dyn Faults>, state: &StateFolder) -> anyhow::Result<(Host, Arc<FolderBlobs>)> {
+    let blobs = Arc::new(FolderBlobs::with_faults(state.clone(), Arc::clone(faults)));
     // A cache that cannot be used costs time; doctor says why.
     let cache = match cache::open() {
         Ok(cache) => Some(cache),
@@ -404,12 +449,58 @@ pub(crate) fn host(state: &StateFolder) -> anyhow::Result<Host> {
     let options = HostOptions {
         compiler: compiler()?,
         cache,
-        blobs: Arc::new(FolderBlobs::new(state.clone())),
+        blobs: Arc::clone(&blobs) as Arc<dyn Blobs>,
         #[expect(clippy::disallowed_methods, reason = "the cli is where the environment is read")]
         env: Arc::new(|name| std::env::var(name).ok()),
-        faults: Arc::new(NoFaults) as Arc<dyn Faults>,
+        faults: Arc::clone(faults),
     };
-    Host::new(options).map_err(|error| Failure::new(Code::CompileFailed, error.to_string()).into())
+    let host = Host::new(options).map_err(|error| Failure::new(Code::CompileFailed, error.to_string()))?;
+    Ok((host, blobs))
+}
+
+/// A sandbox of its own for looking at a component; nothing it does is kept.
+pub(crate) fn scratch_host() -> anyhow::Result<(Host, tempfile::TempDir)> {
+    let folder = tempfile::tempdir()?;
+    let state = StateFolder::open(&folder.path().join("state")).map_err(Failure::from)?;
+    let faults: Arc<dyn Faults> = Arc::new(orch_core::NoFaults);
+    let (host, _) = host(&faults, &state)?;
+    Ok((host, folder))
+}
+
+/// Keeps the components of a run beside its log, so that it can go on whatever happens to the registry.
+pub(crate) fn keep(blobs: &FolderBlobs, prepared: &Prepared) -> Result<(), Failure> {
+    let mut kept: Vec<Digest> = Vec::new();
+    for plugin in prepared.plugins.values() {
+        if !kept.contains(&plugin.digest) {
+            blobs.put(&plugin.bytes)?;
+            kept.push(plugin.digest);
+        }
+    }
+    Ok(())
+}
+
+/// Loads the plugins of a stored plan from what was kept of them: by digest, whatever the registry has by now.
+pub(crate) fn load_kept(host: &Host, blobs: &FolderBlobs, plan: &Plan) -> Result<(), Failure> {
+    let mut loaded: Vec<Digest> = Vec::new();
+    for task in plan.tasks() {
+        let PlannedKind::Plugin(planned) = &task.kind else { continue };
+        let digest = planned.plugin.digest;
+        if loaded.contains(&digest) {
+            continue;
+        }
+        loaded.push(digest);
+        let missing = |error: orch_core::StoreError| {
+            let message =
+                format!("the component of `{}` ({digest}) is not kept any more: {error}", planned.plugin.name);
+            Failure::new(Code::StateUnusable, message).exit(orch_core::Exit::Errored).help("run the workflow anew")
+        };
+        let bytes = blobs.read(&digest).map_err(missing)?;
+        let manifest = Arc::new(orch_registry::package::extract(&bytes)?);
+        let signer = planned.signer.clone();
+        let found = FoundPlugin { manifest, digest, signer, bytes: bytes.into() };
+        host.load(&found).map_err(|error| load_failure(&planned.uses, &error))?;
+    }
+    Ok(())
 }
 
 /// Loads every plugin of a plan, each once. Cached code that was not to be believed is told: somebody wrote there who should not.
@@ -428,7 +519,7 @@ pub(crate) fn load(host: &Host, prepared: &Prepared) -> Result<(), Failure> {
 
 fn load_each(host: &Host, prepared: &Prepared) -> Result<(), Failure> {
     let mut seen: Vec<Digest> = Vec::new();
-    for (uses, plugin) in &prepared.plugins {
+    for ((_, uses), plugin) in &prepared.plugins {
         if seen.contains(&plugin.digest) {
             continue;
         }
@@ -451,11 +542,12 @@ pub(crate) fn load_failure(what: &str, error: &orch_host::LoadError) -> Failure 
 
 /// The state folder and its store, opened for writing.
 pub(crate) fn open_state(
-    prepared: &WorkflowPlace,
+    context: &Context,
+    place: &WorkflowPlace,
     given: Option<&Path>,
 ) -> Result<(StateFolder, Arc<SqliteStore>), Failure> {
-    let folder = StateFolder::open(&prepared.state(given))?;
-    let store = Arc::new(SqliteStore::new(folder.clone()));
+    let folder = StateFolder::open(&place.state(given))?;
+    let store = Arc::new(SqliteStore::with_faults(folder.clone(), Arc::clone(&context.faults)));
     store.prepare()?;
     Ok((folder, store))
 }

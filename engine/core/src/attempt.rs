@@ -1,6 +1,6 @@
 //! One attempt of one task: what goes to a [`TaskRunner`](crate::TaskRunner) and what comes back.
 
-use crate::{ArtifactName, Digest, Effective, Failure, Limits, PluginName, PluginTaskName, RunId, Size, TaskId};
+use crate::{ArtifactName, Digest, Effective, Failure, Limits, PluginName, PluginTaskName, RunId, Size, StepId};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +14,12 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CancelReason {
+    /// Another item of the same task failed, and the workflow says `fail-fast`.
+    FailFast,
+    /// The task's own time, over all attempts, is up.
+    TaskTimeout,
+    /// Another run of the same concurrency group takes its place.
+    Conflict,
     /// The run's own `timeout` is over.
     RunTimeout,
     /// A person or a signal asked.
@@ -39,8 +45,8 @@ pub struct PluginTask {
 pub struct Attempt {
     /// The run.
     pub run: RunId,
-    /// The task.
-    pub task: TaskId,
+    /// The task, or the item of it.
+    pub task: StepId,
     /// 1 for the first.
     pub number: u32,
     /// What runs.
@@ -69,8 +75,8 @@ impl Attempt {
 /// An artifact that a task may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamArtifact {
-    /// The task that stored it.
-    pub task: TaskId,
+    /// The task that stored it. Seen below its name, and its item's number if it has one.
+    pub task: StepId,
     /// Its name.
     pub name: ArtifactName,
     /// Its content.

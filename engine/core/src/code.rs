@@ -117,6 +117,12 @@ codes! {
     UnknownRun = 502,
     /// The disk is full.
     DiskFull = 503,
+    /// Another process drives the run.
+    RunDriven = 504,
+    /// Nothing in the run waits for this.
+    NotWaiting = 505,
+    /// The run cannot be repeated from there.
+    CannotRerun = 506,
 
     // 06xx: command line
     /// Arguments that do not fit.

@@ -1,8 +1,8 @@
 //! The run log: every fact of a run, in order. Resume, reports and the terminal all read it.
 
 use crate::{
-    CancelReason, Decision, Digest, Failure, Finding, GateDecision, PluginName, Refusal, RunOutcome, StoredArtifact,
-    TaskId, TaskOutcome, Usage,
+    Answer, CancelReason, Decision, Digest, Failure, Finding, GateDecision, Person, PluginName, Refusal, RunId,
+    RunOutcome, StepId, StoredArtifact, TaskId, TaskOutcome, Usage,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,6 +53,25 @@ pub enum TaskKind {
     },
     /// The engine's own decision over findings.
     Gate,
+    /// People decide.
+    Approval,
+    /// Holds the tasks of another workflow file.
+    Workflow {
+        /// The file, as written.
+        file: String,
+    },
+}
+
+/// Why a task runs that is not one of the workflow's `tasks`. In the order in which they run, after the tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hook {
+    /// Takes back what a task did.
+    Undo,
+    /// The run went wrong.
+    OnFailure,
+    /// The run ends, however.
+    Finally,
 }
 
 /// A task as reporters need it: they never see the plan.
@@ -67,6 +86,9 @@ pub struct TaskSummary {
     /// Its permissions and how they came about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<Decision>,
+    /// Why it runs, if it is none of the workflow's `tasks`. It stays without events when there is no reason to run it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<Hook>,
 }
 
 /// One fact of a run.
@@ -89,18 +111,135 @@ pub enum Event {
         tasks: Vec<TaskSummary>,
         /// The resolved inputs.
         inputs: Value,
+        /// Who started it; absent in logs of format 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        requester: Option<Person>,
+        /// The run of which this one repeats a part.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rerun_of: Option<RunId>,
+        /// The tasks that shall run again, whatever earlier results there are.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        again: Vec<TaskId>,
+    },
+    /// The run waits for its turn in its concurrency group.
+    RunQueued {
+        /// The group.
+        group: String,
+        /// How many runs are before it.
+        ahead: u32,
+    },
+    /// The run has a place in its concurrency group.
+    RunAdmitted {
+        /// The group.
+        group: String,
+    },
+    /// No process drives the run any more, in good order: it waits for people, or was asked to pause. Nothing is running.
+    RunSuspended {
+        /// The tasks that wait for people.
+        waits: Vec<StepId>,
+    },
+    /// A process drives the run again. What was running when the last one ended is told by `AttemptLost`.
+    RunResumed {
+        /// Who resumed it.
+        by: Person,
+    },
+    /// A task runs once for each of these.
+    TaskExpanded {
+        /// Which task.
+        task: StepId,
+        /// For each item its value; for a matrix the combination of its axes.
+        items: Vec<Value>,
+    },
+    /// The tasks of another workflow file begin.
+    WorkflowEntered {
+        /// The task that holds them.
+        task: StepId,
+        /// The inputs of that workflow.
+        inputs: Value,
+    },
+    /// An attempt is over, and another one follows.
+    AttemptEnded {
+        /// Which task.
+        task: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// How it ended.
+        outcome: TaskOutcome,
+        /// What broke.
+        failure: Failure,
+        /// What it used.
+        #[serde(default)]
+        usage: Usage,
+        /// How long the task waits before its next attempt.
+        delay_ms: u64,
+    },
+    /// The process that ran an attempt is gone, so nobody knows how far it came.
+    AttemptLost {
+        /// Which task.
+        task: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// Whether a person has to say what comes of it; else it is tried once more.
+        unknown: bool,
+    },
+    /// A task does not run, because an earlier result of it still holds. What it found and stored follows, then its end.
+    TaskReused {
+        /// Which task.
+        task: StepId,
+        /// The run that has the result.
+        from: RunId,
+        /// The task there.
+        of: StepId,
+        /// What the result depends on, if the cache found it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Digest>,
+    },
+    /// A task waits for people.
+    ApprovalRequested {
+        /// Which task.
+        task: StepId,
+        /// What they are asked.
+        prompt: String,
+        /// What they are asked to agree to.
+        plan_hash: Digest,
+        /// How many have to agree.
+        required: u32,
+        /// When it is too late.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
+    },
+    /// A person answered a task that waits.
+    TaskAnswered {
+        /// Which task.
+        task: StepId,
+        /// What was said.
+        answer: Answer,
+        /// By whom.
+        by: Person,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// A person answered, and it does not count.
+    AnswerRefused {
+        /// Which task.
+        task: StepId,
+        /// By whom.
+        by: Person,
+        /// Why it does not count.
+        reason: String,
     },
     /// An attempt begins. Appended before the guest's first instruction.
     TaskStarted {
         /// Which task.
-        task: TaskId,
+        task: StepId,
         /// 1 for the first attempt.
         attempt: u32,
     },
     /// A guest says something.
     TaskLog {
         /// Which task.
-        task: TaskId,
+        task: StepId,
         /// How much it matters.
         level: LogLevel,
         /// Text of the guest.
@@ -112,7 +251,7 @@ pub enum Event {
     /// A guest says how far it is. The host lets a few a second through.
     TaskProgress {
         /// Which task.
-        task: TaskId,
+        task: StepId,
         /// In the guest's own unit.
         done: u64,
         /// In the guest's own unit.
@@ -125,35 +264,35 @@ pub enum Event {
     /// A guest found something.
     TaskFindings {
         /// Which task.
-        task: TaskId,
+        task: StepId,
         /// What it found.
         findings: Vec<Finding>,
     },
     /// A guest tried what it may not. The same refusal is recorded once an attempt.
     TaskRefused {
         /// Which task.
-        task: TaskId,
+        task: StepId,
         /// What, by whom, why.
         refusal: Refusal,
     },
     /// A guest stored a file.
     ArtifactStored {
         /// Which task.
-        task: TaskId,
+        task: StepId,
         /// The file.
         artifact: StoredArtifact,
     },
     /// A gate has looked at the findings; its `TaskFinished` follows.
     GateDecided {
         /// Which task.
-        task: TaskId,
+        task: StepId,
         /// What it decided.
         decision: GateDecision,
     },
     /// A task is over. It never changes again.
     TaskFinished {
         /// Which task.
-        task: TaskId,
+        task: StepId,
         /// How it ended.
         outcome: TaskOutcome,
         /// Its output.
@@ -171,11 +310,20 @@ pub enum Event {
         /// Whether the workflow says to go on whatever the outcome (`continue-on-error`).
         #[serde(default)]
         tolerated: bool,
+        /// What the result depends on, if it may be used again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Digest>,
     },
     /// Somebody or something wants the run to stop.
     CancelRequested {
         /// Who or what.
         reason: CancelReason,
+        /// The person, if it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+        /// Whether what was done shall be undone.
+        #[serde(default)]
+        undo: bool,
     },
     /// The run is over. Always the last event.
     RunFinished {
@@ -191,6 +339,18 @@ impl Event {
     pub fn word(&self) -> &'static str {
         match self {
             Event::RunCreated { .. } => "run-created",
+            Event::RunQueued { .. } => "run-queued",
+            Event::RunAdmitted { .. } => "run-admitted",
+            Event::RunSuspended { .. } => "run-suspended",
+            Event::RunResumed { .. } => "run-resumed",
+            Event::TaskExpanded { .. } => "task-expanded",
+            Event::WorkflowEntered { .. } => "workflow-entered",
+            Event::AttemptEnded { .. } => "attempt-ended",
+            Event::AttemptLost { .. } => "attempt-lost",
+            Event::TaskReused { .. } => "task-reused",
+            Event::ApprovalRequested { .. } => "approval-requested",
+            Event::TaskAnswered { .. } => "task-answered",
+            Event::AnswerRefused { .. } => "answer-refused",
             Event::TaskStarted { .. } => "task-started",
             Event::TaskLog { .. } => "task-log",
             Event::TaskProgress { .. } => "task-progress",
@@ -204,10 +364,18 @@ impl Event {
         }
     }
 
-    /// The task that the event is about.
-    pub fn task(&self) -> Option<&TaskId> {
+    /// The task, or the item of one, that the event is about.
+    pub fn task(&self) -> Option<&StepId> {
         match self {
-            Event::TaskStarted { task, .. }
+            Event::TaskExpanded { task, .. }
+            | Event::WorkflowEntered { task, .. }
+            | Event::AttemptEnded { task, .. }
+            | Event::AttemptLost { task, .. }
+            | Event::TaskReused { task, .. }
+            | Event::ApprovalRequested { task, .. }
+            | Event::TaskAnswered { task, .. }
+            | Event::AnswerRefused { task, .. }
+            | Event::TaskStarted { task, .. }
             | Event::TaskLog { task, .. }
             | Event::TaskProgress { task, .. }
             | Event::TaskFindings { task, .. }
@@ -215,7 +383,13 @@ impl Event {
             | Event::ArtifactStored { task, .. }
             | Event::GateDecided { task, .. }
             | Event::TaskFinished { task, .. } => Some(task),
-            Event::RunCreated { .. } | Event::CancelRequested { .. } | Event::RunFinished { .. } => None,
+            Event::RunCreated { .. }
+            | Event::RunQueued { .. }
+            | Event::RunAdmitted { .. }
+            | Event::RunSuspended { .. }
+            | Event::RunResumed { .. }
+            | Event::CancelRequested { .. }
+            | Event::RunFinished { .. } => None,
         }
     }
 }

@@ -17,6 +17,7 @@ mod manifest;
 mod names;
 mod outcome;
 mod permission;
+mod person;
 mod policy;
 mod ports;
 mod quantity;
@@ -30,24 +31,26 @@ pub use canonical::{canonical_json, digest_of};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Source, Sources, Span};
 pub use digest::{Digest, InvalidDigest};
-pub use event::{Event, LogLevel, Record, TaskKind, TaskSummary, Timestamp};
+pub use event::{Event, Hook, LogLevel, Record, TaskKind, TaskSummary, Timestamp};
 pub use finding::{Finding, FindingStatus, Location, Severity};
 pub use gate::{CheckResult, CheckVerdict, GateDecision};
 pub use ids::{InvalidRunId, RunId};
 pub use limits::{LimitName, Limits, LimitsRequest};
 pub use manifest::{Manifest, TaskManifest};
 pub use names::{
-    ArtifactName, EnvName, InputName, InvalidName, MountName, PluginName, PluginTaskName, SignerId, TaskId,
+    ArtifactName, EnvName, InputName, InvalidName, MountName, PluginName, PluginTaskName, SecretName, SignerId, StepId,
+    TaskId, TaskName,
 };
 pub use outcome::{Exit, Failure, FailureKind, RunOutcome, TaskOutcome};
 pub use permission::{
     Access, ArtifactAsk, Ask, Decision, Effective, EffectiveMount, EnvAsk, Evaluation, FsAsk, FsGrant, Grants, Refusal,
     RefusedBy, Verdict, evaluate,
 };
+pub use person::{Answer, Person, Wish};
 pub use policy::{FsRule, NamePattern, PathRule, PluginRules, Policy, TrustRule};
 pub use ports::{
-    BlobWriter, Blobs, Clock, Faults, FoundPlugin, LiveEvents, NoFaults, PluginSource, RunStore, RunSummary,
-    StagedFolder, StoreError, TaskRunner,
+    Admission, BlobWriter, Blobs, Clock, Faults, FoundPlugin, GroupStore, GroupTicket, LiveEvents, NoFaults,
+    OnConflict, PlantedBug, PluginSource, RunStore, RunSummary, StagedFolder, StoreError, TaskRunner,
 };
 pub use quantity::{InvalidQuantity, Period, Size};
 pub use schema_cost::check_schema_cost;

@@ -133,8 +133,8 @@ fn hex(c: char) -> bool {
 }
 
 name!(
-    /// The key of a task in a workflow.
-    TaskId, "task id", 64, letter, word, "a letter, then letters, digits, `_` and `-`"
+    /// The key of a task in a workflow file.
+    TaskName, "task id", 64, letter, word, "a letter, then letters, digits, `_` and `-`"
 );
 name!(
     /// The key of a workflow input.
@@ -155,6 +155,10 @@ name!(
     EnvName, "environment variable name", 128, variable_first, variable, "a letter or `_`, then letters, digits and `_`"
 );
 name!(
+    /// The name of a secret that a workflow declares.
+    SecretName, "secret name", 64, letter, word, "a letter, then letters, digits, `_` and `-`"
+);
+name!(
     /// The name of an artifact: one path part that is harmless on every file system.
     ArtifactName, "artifact name", 128, file_first, file, "a letter, digit or `_`, then letters, digits, `_`, `-` and `.`"
 );
@@ -162,6 +166,160 @@ name!(
     /// The first 16 hexadecimal digits of the SHA-256 of a publisher's public key.
     SignerId, "signer id", 16, hex, hex, "hexadecimal digits in lower case"
 );
+
+/// Names a task in its run: its key in the workflow (`scan`); below the task that runs another file (`build/scan`); or its place
+/// among those that a workflow runs besides its tasks (`undo/deploy`, `on-failure/1`, `finally/1`). A key holds no `/`, so these
+/// never meet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TaskId(std::sync::Arc<str>);
+
+/// Parts of a task id. Workflows inside of workflows nest less deep than this.
+const MOST_PARTS: usize = 16;
+
+impl TaskId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its last part: how tasks beside it call it.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The id of something below this task.
+    #[must_use]
+    pub fn join(&self, name: &str) -> TaskId {
+        TaskId(format!("{}/{name}", self.0).into())
+    }
+}
+
+impl TryFrom<&str> for TaskId {
+    type Error = InvalidName;
+    fn try_from(text: &str) -> Result<Self, InvalidName> {
+        let fail = |error: InvalidName| InvalidName { text: text.to_owned(), ..error };
+        for (number, part) in text.split('/').enumerate() {
+            let is_ordinal =
+                number > 0 && !part.is_empty() && part.len() < 6 && part.bytes().all(|b| b.is_ascii_digit());
+            if !is_ordinal {
+                TaskName::try_from(part).map_err(fail)?;
+            }
+            if number >= MOST_PARTS {
+                let reason = format!("it has more than {MOST_PARTS} parts");
+                return Err(InvalidName { kind: "task id", text: text.to_owned(), reason });
+            }
+        }
+        Ok(TaskId(text.into()))
+    }
+}
+
+impl From<TaskName> for TaskId {
+    fn from(name: TaskName) -> TaskId {
+        TaskId(name.0)
+    }
+}
+
+impl TryFrom<String> for TaskId {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        TaskId::try_from(text.as_str())
+    }
+}
+
+impl std::str::FromStr for TaskId {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        TaskId::try_from(text)
+    }
+}
+
+impl From<TaskId> for String {
+    fn from(id: TaskId) -> String {
+        id.0.to_string()
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for TaskId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One unit of work: a task, or one item of a task that runs once for each of several. As text `scan` or `scan[3]`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StepId {
+    /// The task.
+    pub task: TaskId,
+    /// Which item, from 0.
+    pub item: Option<u32>,
+}
+
+impl StepId {
+    /// An item of a task.
+    pub fn item(task: TaskId, item: u32) -> StepId {
+        StepId { task, item: Some(item) }
+    }
+}
+
+impl From<TaskId> for StepId {
+    fn from(task: TaskId) -> StepId {
+        StepId { task, item: None }
+    }
+}
+
+impl TryFrom<&str> for StepId {
+    type Error = InvalidName;
+    fn try_from(text: &str) -> Result<Self, InvalidName> {
+        let Some((task, item)) = text.strip_suffix(']').and_then(|text| text.split_once('[')) else {
+            return TaskId::try_from(text).map(StepId::from);
+        };
+        let plain = item == "0" || !item.starts_with(['0', '+']);
+        match item.parse().ok().filter(|_| plain) {
+            Some(item) => Ok(StepId::item(TaskId::try_from(task)?, item)),
+            None => {
+                let reason = "the item between `[` and `]` is a number from 0".to_owned();
+                Err(InvalidName { kind: "step id", text: text.to_owned(), reason })
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for StepId {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        StepId::try_from(text.as_str())
+    }
+}
+
+impl std::str::FromStr for StepId {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        StepId::try_from(text)
+    }
+}
+
+impl From<StepId> for String {
+    fn from(id: StepId) -> String {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.item {
+            None => f.write_str(self.task.as_str()),
+            Some(item) => write!(f, "{}[{item}]", self.task),
+        }
+    }
+}
 
 /// The name of a plugin: `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -260,6 +418,32 @@ mod tests {
         refused::<PluginName>("orch/a/b", "`/` at byte 1");
         refused::<PluginName>("orсh/a", "at byte 2"); // a Cyrillic letter
         refused::<TaskId>("a\u{1b}[2J", "at byte 1");
+    }
+
+    #[test]
+    fn a_step_is_a_task_or_an_item_of_one() {
+        for text in ["scan", "scan[0]", "build/scan[17]", "undo/build/deploy", "finally/1"] {
+            assert_eq!(StepId::try_from(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "scan[",
+            "scan[]",
+            "scan[-1]",
+            "scan[+1]",
+            "scan[01]",
+            "scan[4294967296]",
+            "/a",
+            "a/",
+            "a//b",
+            "1",
+            "a[1][2]",
+        ] {
+            assert!(StepId::try_from(text).is_err(), "{text}");
+        }
+        assert_eq!(TaskId::try_from("build/scan").unwrap().name(), "scan");
+        refused::<TaskName>("a/b", "`/` at byte 1");
+        refused::<TaskId>(&"a/".repeat(20), "is not a valid task id");
     }
 
     #[test]

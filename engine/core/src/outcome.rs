@@ -18,6 +18,8 @@ pub enum TaskOutcome {
     Failed,
     /// A gate said no.
     Blocked,
+    /// A person said no, or nobody answered in time.
+    Rejected,
     /// The platform or the plugin broke: a trap, a limit, a host call that failed.
     Errored,
     /// It took longer than its `timeout`.
@@ -35,6 +37,7 @@ impl TaskOutcome {
             TaskOutcome::Unreachable => "unreachable",
             TaskOutcome::Failed => "failed",
             TaskOutcome::Blocked => "blocked",
+            TaskOutcome::Rejected => "rejected",
             TaskOutcome::Errored => "errored",
             TaskOutcome::TimedOut => "timed-out",
             TaskOutcome::Cancelled => "cancelled",
@@ -61,6 +64,8 @@ pub enum RunOutcome {
     Succeeded,
     /// A gate blocked it, and nothing worse happened.
     Blocked,
+    /// A person rejected it.
+    Rejected,
     /// A task failed.
     Failed,
     /// A task timed out, or the run did.
@@ -77,6 +82,7 @@ impl RunOutcome {
         match self {
             RunOutcome::Succeeded => "succeeded",
             RunOutcome::Blocked => "blocked",
+            RunOutcome::Rejected => "rejected",
             RunOutcome::Failed => "failed",
             RunOutcome::TimedOut => "timed-out",
             RunOutcome::Errored => "errored",
@@ -89,6 +95,7 @@ impl RunOutcome {
         match self {
             RunOutcome::Succeeded => Exit::Succeeded,
             RunOutcome::Blocked => Exit::Blocked,
+            RunOutcome::Rejected => Exit::Rejected,
             RunOutcome::Failed => Exit::Failed,
             RunOutcome::TimedOut | RunOutcome::Errored => Exit::Errored,
             RunOutcome::Cancelled => Exit::Cancelled,

@@ -2,7 +2,7 @@
 
 use crate::{
     Attempt, AttemptResult, BoxFuture, Digest, Event, Finding, LogLevel, Manifest, PluginName, Record, Refusal, RunId,
-    RunOutcome, SignerId, StoredArtifact, Timestamp, UpstreamArtifact,
+    RunOutcome, SignerId, StepId, StoredArtifact, Timestamp, UpstreamArtifact, Wish,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -11,6 +11,10 @@ use std::sync::Arc;
 pub trait TaskRunner: Send + Sync {
     /// Runs an attempt to its end. Resolves soon after `attempt.cancel` does.
     fn run(&self, attempt: Attempt, live: Arc<dyn LiveEvents>) -> BoxFuture<AttemptResult>;
+
+    /// The digest of everything that the result of an attempt may depend on: the component, the task, the input, what it may use
+    /// up, and the content of all that it may read. Two attempts with the same digest may share a result.
+    fn depends_on(&self, attempt: &Attempt) -> BoxFuture<Result<Digest, crate::Failure>>;
 }
 
 /// Where a running attempt puts what is worth seeing before its end. Never blocks; the runner bounds how much it sends.
@@ -77,6 +81,8 @@ pub struct RunSummary {
     pub updated: Timestamp,
     /// How it ended; absent while it goes on, or when it was cut off.
     pub outcome: Option<RunOutcome>,
+    /// Whether it was left in good order and waits: for people, or to be resumed.
+    pub suspended: bool,
     /// The number of its events.
     pub events: u64,
 }
@@ -97,6 +103,87 @@ pub trait RunStore: Send + Sync {
     /// # Errors
     /// When the log cannot be read.
     fn list(&self, workflow: Option<&str>, most: usize) -> Result<Vec<RunSummary>, StoreError>;
+
+    /// What people want of a run and the log does not have yet, in order, each with its number.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn wishes(&self, run: &RunId) -> Result<Vec<(u64, Wish)>, StoreError>;
+
+    /// Forgets the wishes of a run up to a number; the caller has them in the log. Taking a wish twice changes nothing, so this
+    /// need not share the append's transaction.
+    fn granted(&self, run: &RunId, number: u64) -> BoxFuture<Result<(), StoreError>>;
+
+    /// The newest successful result that depends on the same: the run, and the task there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn result_of(&self, key: &Digest) -> Result<Option<(RunId, StepId)>, StoreError>;
+}
+
+/// What happens to a run whose concurrency group has no place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnConflict {
+    /// It waits for its turn.
+    #[default]
+    Queue,
+    /// It ends at once, as cancelled.
+    Cancel,
+    /// Those that have a place are cancelled, and it waits for that.
+    CancelRunning,
+}
+
+/// What a run asks of its concurrency group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupTicket {
+    /// The run.
+    pub run: RunId,
+    /// The group's name.
+    pub group: String,
+    /// Runs of the group at once.
+    pub limit: u32,
+    /// Runs that may wait; one more is turned away.
+    pub queue: u32,
+    /// What to do when there is no place.
+    pub on_conflict: OnConflict,
+    /// 0 to 100. A waiting run gains one point a minute, so that none waits for ever.
+    pub priority: u8,
+    /// When it began to wait.
+    pub since: Timestamp,
+}
+
+/// How a run stands in its concurrency group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// It has a place.
+    Admitted,
+    /// So many are before it.
+    Waiting {
+        /// How many.
+        ahead: u32,
+    },
+    /// There is no place and none to wait in.
+    TurnedAway {
+        /// Why, for a person.
+        reason: String,
+    },
+}
+
+/// The concurrency groups of all runs of a state folder. A place belongs to a run until it leaves; the place of a run that no
+/// process drives and that was not suspended in good order is free.
+pub trait GroupStore: Send + Sync {
+    /// Asks for a place, or again how it stands. The same ticket may be shown as often as wanted.
+    ///
+    /// # Errors
+    /// When the state cannot be read or written.
+    fn enter(&self, ticket: &GroupTicket, now: Timestamp) -> Result<Admission, StoreError>;
+
+    /// Gives the place back.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    fn leave(&self, run: &RunId) -> Result<(), StoreError>;
 }
 
 /// Where artifacts are kept, by content.
@@ -179,6 +266,41 @@ pub trait Faults: Send + Sync {
     /// # Errors
     /// When a test wants one.
     fn at(&self, point: &'static str) -> std::io::Result<()>;
+
+    /// Whether this part shall be wrong in a way that a test must notice.
+    fn planted(&self, _bug: PlantedBug) -> bool {
+        false
+    }
+}
+
+/// Mistakes that tests make on purpose, to see whether their checkers find them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlantedBug {
+    /// The log is not made durable.
+    SkipFsync,
+    /// An append is acknowledged before it is committed.
+    AcknowledgeEarly,
+    /// A step is started twice.
+    DoubleDispatch,
+    /// The result of an attempt that was given up counts.
+    NoFencing,
+    /// A task that has ended is run again after a crash.
+    RequeueFinished,
+    /// The number of attempts is forgotten in a crash.
+    LoseRetryCount,
+}
+
+impl PlantedBug {
+    /// All of them.
+    pub const ALL: [PlantedBug; 6] = [
+        PlantedBug::SkipFsync,
+        PlantedBug::AcknowledgeEarly,
+        PlantedBug::DoubleDispatch,
+        PlantedBug::NoFencing,
+        PlantedBug::RequeueFinished,
+        PlantedBug::LoseRetryCount,
+    ];
 }
 
 /// No faults: what the program runs with.

@@ -3,7 +3,9 @@
 use crate::cap::log::LogBudget;
 use crate::limiter::Limiter;
 use crate::mounts::OpenMount;
-use orch_core::{Access, Blobs, Digest, Effective, Faults, Limits, LiveEvents, Refusal, RefusedBy, shorten, visible};
+use orch_core::{
+    Access, Blobs, Digest, Effective, Faults, Limits, LiveEvents, Refusal, RefusedBy, StoreError, shorten, visible,
+};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -138,4 +140,15 @@ pub(crate) struct ArtifactsBudget {
     pub(crate) bytes: u64,
     pub(crate) names: BTreeSet<String>,
     pub(crate) reached: bool,
+    /// Why something could not be stored. The guest is told, and may overhear it.
+    pub(crate) broken: Option<String>,
+}
+
+impl ArtifactsBudget {
+    /// Keeps an error of the store; gives what the guest is told.
+    pub(crate) fn broke(&mut self, error: &StoreError) -> String {
+        let message = error.to_string();
+        self.broken.get_or_insert_with(|| message.clone());
+        message
+    }
 }

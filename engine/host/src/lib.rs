@@ -12,6 +12,7 @@ mod bindings;
 mod cap;
 mod code_cache;
 mod compile;
+mod depends;
 mod engine;
 mod failure;
 mod guest;
@@ -26,4 +27,7 @@ pub use compile::{CompileError, CompileLimits, Compiler, compile_in_this_process
 pub use engine::engine_version;
 pub use mounts::{MountProblem, check_mounts};
 pub use precheck::{Imports, PrecheckError, precheck};
+/// Points at which tests make the sandbox fail, or end the process.
+pub const FAULT_POINTS: &[&str] = &["host.context.info"];
+
 pub use sandbox::{Environment, Host, HostOptions, LoadError, TaskDescription};

@@ -11,7 +11,7 @@ use crate::limiter::Limiter;
 use crate::mounts::{self, OpenMount};
 use crate::precheck::{Imports, PrecheckError, precheck};
 use crate::schemas::Schemas;
-use crate::{engine, failure};
+use crate::{depends, engine, failure};
 use orch_core::{
     Access, Attempt, AttemptOutput, AttemptResult, Blobs, BoxFuture, CancelReason, Digest, Effective, Failure,
     FailureKind, Faults, FoundPlugin, LiveEvents, LogLevel, PluginTask, PluginTaskName, RefusedBy, StagedFolder,
@@ -222,6 +222,23 @@ impl TaskRunner for Host {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move { inner.attempt(attempt, live).await })
     }
+
+    fn depends_on(&self, attempt: &Attempt) -> BoxFuture<Result<Digest, Failure>> {
+        let broken = |target: &str, message: String| {
+            Failure::new(FailureKind::Dependency { target: target.to_owned(), retryable: false }, message)
+        };
+        let mounts = match mounts::open_all(&attempt.grants) {
+            Ok(mounts) => mounts,
+            Err(problem) => return Box::pin(std::future::ready(Err(broken("mounts", problem.to_string())))),
+        };
+        let facts = depends::Facts::of(attempt, &*self.inner.options.env);
+        Box::pin(async move {
+            // Reading whole folders would keep a thread of the runtime from everything else.
+            let hashed = tokio::task::spawn_blocking(move || depends::digest(&facts, &mounts)).await;
+            let digest = hashed.map_err(|error| Failure::new(FailureKind::Bug, error.to_string()))?;
+            digest.map_err(|error| broken("mounts", error.to_string()))
+        })
+    }
 }
 
 impl Inner {
@@ -393,6 +410,11 @@ impl Inner {
         if let Some(most) = &guest.findings.reached {
             return Some(failure::limit_reached("findings", most));
         }
+        if let Some(reason) = &guest.artifacts.broken {
+            // The same may work later, when there is room again.
+            let what = FailureKind::Dependency { target: "artifacts".to_owned(), retryable: true };
+            return Some(Failure::new(what, format!("an artifact could not be stored: {reason}")));
+        }
         guest.artifacts.reached.then(|| failure::limit_reached("artifacts", &limits.artifacts.to_string()))
     }
 
@@ -437,6 +459,7 @@ impl Inner {
                 bytes: 0,
                 names: BTreeSet::new(),
                 reached: false,
+                broken: None,
             },
             progress_at: None,
             stop,

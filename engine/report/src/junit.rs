@@ -10,7 +10,7 @@ pub fn junit(view: &RunView) -> String {
     let mut report = Report::new(view.workflow.as_str());
     report.set_time(Duration::from_millis(view.elapsed_ms()));
     let waived = view.waived();
-    for task in &view.tasks {
+    for task in view.rows() {
         let mut suite = TestSuite::new(task.id.as_str());
         suite.set_time(Duration::from_millis(task.usage.wall_ms));
         suite.add_test_case(task_case(task));
@@ -65,10 +65,14 @@ fn task_case(task: &TaskRow) -> TestCase {
             }
             // The gate's checks are cases of their own.
             TaskOutcome::Blocked => TestCaseStatus::success(),
-            TaskOutcome::Failed => broken(NonSuccessKind::Failure, outcome.word(), reason),
+            TaskOutcome::Failed | TaskOutcome::Rejected => broken(NonSuccessKind::Failure, outcome.word(), reason),
             TaskOutcome::Errored | TaskOutcome::TimedOut => broken(NonSuccessKind::Error, outcome.word(), reason),
         },
-        TaskState::Waiting | TaskState::Running { .. } => skipped("not finished"),
+        TaskState::Waiting
+        | TaskState::Running { .. }
+        | TaskState::Retrying { .. }
+        | TaskState::Asking { .. }
+        | TaskState::Unknown => skipped("not finished"),
     };
     let mut case = case("task", task.id.as_str(), status);
     case.set_time(Duration::from_millis(task.usage.wall_ms));

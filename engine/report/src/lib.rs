@@ -23,4 +23,4 @@ pub use sarif::sarif;
 pub use style::Style;
 pub use summary::{log_lines, summary, task_table};
 pub use table::Table;
-pub use view::{RunView, TaskRow, TaskState, UnusedGrant};
+pub use view::{ItemCounts, RunView, Said, TaskRow, TaskState, UnusedGrant};

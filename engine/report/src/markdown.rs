@@ -1,5 +1,6 @@
 //! A report for a pull request or a wiki page.
 
+use crate::live::answered;
 use crate::style::elapsed;
 use crate::view::{RunView, TaskState, severity_words};
 use orch_core::{CheckVerdict, plural, shorten, visible};
@@ -16,14 +17,27 @@ pub fn markdown(run: &str, view: &RunView) -> String {
         out.push_str(&format!(" Plan `{hash}`."));
     }
     out.push_str("\n\n## Tasks\n\n| task | outcome | time | findings | why |\n|---|---|--:|---|---|\n");
-    for task in &view.tasks {
+    for task in view.rows() {
         let outcome = match &task.state {
             TaskState::Done { outcome } => outcome.word(),
             TaskState::Running { .. } => "running",
+            TaskState::Retrying { .. } => "to be tried again",
+            TaskState::Asking { .. } => "waits for people",
+            TaskState::Unknown => "unknown",
             TaskState::Waiting => "waiting",
         };
         let why =
             task.failure.as_ref().map(|failure| failure.message.as_str()).or(task.reason.as_deref()).unwrap_or("");
+        let mut outcome = outcome.to_owned();
+        if let Some(items) = task.items {
+            outcome.push_str(&format!(" ({} of {} items)", items.well, items.total));
+        }
+        if let Some(run) = &task.reused {
+            outcome.push_str(&format!(" (from run `{run}`)"));
+        }
+        if let Some(retries) = task.retry_words() {
+            outcome.push_str(&format!(", {retries}"));
+        }
         out.push_str(&format!(
             "| {} | {outcome} | {} | {} | {} |\n",
             cell(task.id.as_str(), 64),
@@ -32,10 +46,24 @@ pub fn markdown(run: &str, view: &RunView) -> String {
             cell(why, 300),
         ));
     }
+    people(view, &mut out);
     gates(view, &mut out);
     findings(view, &mut out);
     permissions(view, &mut out);
     out
+}
+
+fn people(view: &RunView, out: &mut String) {
+    let mut said = view.tasks.iter().flat_map(|task| task.said.iter().map(move |said| (task, said))).peekable();
+    if said.peek().is_none() {
+        return;
+    }
+    out.push_str("\n## Answers of people\n\n| task | answer | by | why |\n|---|---|---|---|\n");
+    for (task, said) in said {
+        let (id, by) = (cell(task.id.as_str(), 64), cell(&said.by, 64));
+        let why = cell(said.comment.as_deref().unwrap_or(""), 300);
+        out.push_str(&format!("| {id} | {} | {by} | {why} |\n", answered(said.answer)));
+    }
 }
 
 fn gates(view: &RunView, out: &mut String) {

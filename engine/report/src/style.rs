@@ -56,7 +56,7 @@ impl Style {
         match outcome {
             TaskOutcome::Succeeded => self.green(outcome.word()),
             TaskOutcome::Skipped | TaskOutcome::Unreachable => self.dim(outcome.word()),
-            TaskOutcome::Blocked | TaskOutcome::Cancelled => self.yellow(outcome.word()),
+            TaskOutcome::Blocked | TaskOutcome::Rejected | TaskOutcome::Cancelled => self.yellow(outcome.word()),
             TaskOutcome::Failed | TaskOutcome::Errored | TaskOutcome::TimedOut => self.red(outcome.word()),
         }
     }
@@ -65,7 +65,7 @@ impl Style {
     pub fn run_outcome(self, outcome: RunOutcome) -> String {
         match outcome {
             RunOutcome::Succeeded => self.green(outcome.word()),
-            RunOutcome::Blocked | RunOutcome::Cancelled => self.yellow(outcome.word()),
+            RunOutcome::Blocked | RunOutcome::Rejected | RunOutcome::Cancelled => self.yellow(outcome.word()),
             RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::Errored => self.red(outcome.word()),
         }
     }
@@ -77,7 +77,7 @@ pub(crate) fn sign(outcome: TaskOutcome) -> &'static str {
         TaskOutcome::Succeeded => "✔",
         TaskOutcome::Skipped => "–",
         TaskOutcome::Unreachable => "·",
-        TaskOutcome::Blocked => "■",
+        TaskOutcome::Blocked | TaskOutcome::Rejected => "■",
         TaskOutcome::Failed | TaskOutcome::Errored => "✘",
         TaskOutcome::TimedOut => "⏱",
         TaskOutcome::Cancelled => "○",

@@ -1,10 +1,10 @@
 //! What stands at the end: how it came out, why, what was found, what was refused, and what was granted for nothing.
 
-use crate::live::log_line;
+use crate::live::{answered, log_line};
 use crate::style::{Style, elapsed, sign};
 use crate::table::Table;
 use crate::view::{RunView, TaskState, severity_words};
-use orch_core::{CheckVerdict, Event, LogLevel, Record, Severity, TaskId, plural, shorten, visible};
+use orch_core::{CancelReason, CheckVerdict, Event, LogLevel, Record, Severity, StepId, plural, shorten, visible};
 
 /// Findings in the table; reports have all.
 const MOST_FINDINGS: usize = 25;
@@ -26,9 +26,16 @@ pub fn summary(view: &RunView, style: Style, width: usize) -> String {
     }
     let outcome = match view.outcome {
         Some(outcome) => style.run_outcome(outcome),
+        None if view.suspended => style.yellow("waiting"),
         None => style.yellow("not finished"),
     };
-    out.push_str(&format!("{} {outcome} in {}\n", style.bold(&visible(&view.workflow)), elapsed(view.elapsed_ms())));
+    let by = match (&view.cancelled_by, view.cancel) {
+        (Some(why), Some(CancelReason::Conflict)) => format!(": {}", visible(why)),
+        (Some(who), _) => format!(" by {}", visible(who)),
+        _ => String::new(),
+    };
+    let workflow = style.bold(&visible(&view.workflow));
+    out.push_str(&format!("{workflow} {outcome}{by} in {}\n", elapsed(view.elapsed_ms())));
     out
 }
 
@@ -183,11 +190,13 @@ fn artifacts(view: &RunView, style: Style, out: &mut String) {
     }
 }
 
-/// The log of a run, or of one of its tasks: what guests said and what they were refused.
-pub fn log_lines(records: &[Record], task: Option<&TaskId>, level: LogLevel, style: Style) -> String {
+/// The log of a run, of one of its tasks, or of one item of a task: what guests said and what they were refused.
+pub fn log_lines(records: &[Record], wanted: Option<&StepId>, level: LogLevel, style: Style) -> String {
     let mut out = String::new();
     for record in records {
-        if task.is_some() && record.event.task() != task {
+        let fits =
+            |step: &StepId, wanted: &StepId| step.task == wanted.task && (wanted.item.is_none() || step == wanted);
+        if wanted.is_some_and(|wanted| record.event.task().is_none_or(|step| !fits(step, wanted))) {
             continue;
         }
         let at = jiff::Timestamp::from_millisecond(record.at.0)
@@ -197,12 +206,52 @@ pub fn log_lines(records: &[Record], task: Option<&TaskId>, level: LogLevel, sty
                 log_line(style, task, *found, message, fields)
             }
             Event::TaskRefused { task, refusal } => {
-                format!("  {} {}: {}", style.dim(task.as_str()), style.yellow("refused"), visible(&refusal.to_string()))
+                format!(
+                    "  {} {}: {}",
+                    style.dim(&task.to_string()),
+                    style.yellow("refused"),
+                    visible(&refusal.to_string())
+                )
             }
-            Event::TaskStarted { task, .. } => format!("  {} started", style.dim(task.as_str())),
+            Event::TaskStarted { task, attempt: 1 } => format!("  {} started", style.dim(&task.to_string())),
+            Event::TaskStarted { task, attempt } => {
+                format!("  {} started, attempt {attempt}", style.dim(&task.to_string()))
+            }
             Event::TaskFinished { task, outcome, .. } => {
-                format!("  {} {}", style.dim(task.as_str()), style.task_outcome(*outcome))
+                format!("  {} {}", style.dim(&task.to_string()), style.task_outcome(*outcome))
             }
+            Event::AttemptEnded { task, outcome, failure, .. } => {
+                let outcome = style.task_outcome(*outcome);
+                format!(
+                    "  {} {outcome}, and is tried again: {}",
+                    style.dim(&task.to_string()),
+                    visible(&failure.message)
+                )
+            }
+            Event::AttemptLost { task, .. } => format!("  {} lost with its process", style.dim(&task.to_string())),
+            Event::ApprovalRequested { task, prompt, .. } => {
+                format!("  {} asks: {}", style.dim(&task.to_string()), visible(prompt))
+            }
+            Event::TaskAnswered { task, answer, by, comment } => {
+                let comment = comment.as_ref().map_or_else(String::new, |text| format!(": {}", visible(text)));
+                let by = visible(&by.name);
+                format!("  {} {} by {by}{comment}", style.dim(&task.to_string()), answered(*answer))
+            }
+            Event::AnswerRefused { task, by, reason } => {
+                format!(
+                    "  {} answer of {} refused: {}",
+                    style.dim(&task.to_string()),
+                    visible(&by.name),
+                    visible(reason)
+                )
+            }
+            Event::TaskReused { task, from, .. } => {
+                format!("  {} reused from run {from}", style.dim(&task.to_string()))
+            }
+            Event::RunQueued { group, ahead } => format!("  run waits for `{}` behind {ahead}", visible(group)),
+            Event::RunSuspended { .. } => format!("  run {}", style.yellow("suspended")),
+            Event::RunResumed { by } => format!("  run resumed by {}", visible(&by.name)),
+            Event::CancelRequested { .. } => format!("  run {}", style.yellow("asked to stop")),
             Event::RunFinished { outcome, .. } => format!("  run {}", style.run_outcome(*outcome)),
             _ => continue,
         };
@@ -214,10 +263,16 @@ pub fn log_lines(records: &[Record], task: Option<&TaskId>, level: LogLevel, sty
 /// Every task with how it ended, for a run that is over.
 pub fn task_table(view: &RunView, style: Style) -> String {
     let mut out = String::new();
-    for task in &view.tasks {
+    for task in view.rows() {
         let (mark, outcome) = match &task.state {
             TaskState::Done { outcome } => (sign(*outcome), style.task_outcome(*outcome)),
             TaskState::Running { .. } => ("▶", style.yellow("not finished")),
+            TaskState::Retrying { .. } => ("↻", style.yellow("to be tried again")),
+            TaskState::Asking { .. } => {
+                let agreed = task.agreed().map_or_else(String::new, |agreed| format!(": {}", visible(&agreed)));
+                ("?", style.yellow(&format!("waits for people{agreed}")))
+            }
+            TaskState::Unknown => ("?", style.yellow("unknown: waits for a person")),
             TaskState::Waiting => ("·", style.dim("not begun")),
         };
         let time = if task.usage.wall_ms > 0 { format!(" in {}", elapsed(task.usage.wall_ms)) } else { String::new() };
@@ -225,8 +280,24 @@ pub fn task_table(view: &RunView, style: Style) -> String {
             words if words.is_empty() => String::new(),
             words => format!("  {}", style.yellow(&words)),
         };
-        let reason = task.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", visible(reason)));
-        out.push_str(&format!("  {mark} {} {outcome}{time}{found}{reason}\n", task.id));
+        // Of items the number says it, and what the first that broke said.
+        let reason = match task.items {
+            Some(_) => task.failure.as_ref().map(|failure| failure.message.as_str()),
+            None => task.reason.as_deref(),
+        };
+        let reason = reason.map_or_else(String::new, |reason| format!(": {}", visible(reason)));
+        let mut more =
+            task.items.map_or_else(String::new, |items| format!("  {} of {} items", items.well, items.total));
+        if let Some(retries) = task.retry_words() {
+            more.push_str(&format!("  {retries}"));
+        }
+        if let Some(run) = &task.reused {
+            more.push_str(&format!("  from run {}", run.short()));
+        }
+        for said in &task.said {
+            more.push_str(&format!("  {} by {}", answered(said.answer), visible(&said.by)));
+        }
+        out.push_str(&format!("  {mark} {} {outcome}{time}{}{found}{reason}\n", task.id, style.dim(&more)));
     }
     out + "\n"
 }

@@ -1,14 +1,23 @@
-//! Drives a plan to its end.
-//!
-//! [`state`] is the run as a pure state machine: events in, commands out, no clock and no I/O. [`dispatch`] is the only writer of
-//! a run's log: it writes what is about to happen, waits until that is on disk, and only then acts and shows it.
+//! Drives a plan: the run as a pure state machine (`state`, `commands`), and a dispatcher that asks it what to do, runs it, and
+//! writes down what happened before anybody acts on it or sees it.
 
+mod attempts;
 mod baseline;
+mod commands;
 mod dispatch;
+mod hooks;
 mod live;
+mod lookup;
+mod rerun;
+mod resume;
+mod reuse;
 mod state;
 mod status;
+mod wishes;
 
-pub use dispatch::{Dispatcher, Observer, RunError, RunRequest};
-pub use state::{Command, RunState};
-pub use status::{IllegalMove, Status};
+pub use commands::Command;
+pub use dispatch::{Beginning, Dispatcher, Driven, FAULT_POINTS, Observer, RunError, RunRequest};
+pub use rerun::{Carried, RerunError, carried};
+pub use resume::stored_plan;
+pub use state::{RunState, StepRef};
+pub use status::{IllegalMove, Move, Status};

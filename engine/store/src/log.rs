@@ -1,18 +1,29 @@
-//! The store as others use it: [`orch_core::RunStore`] over one writer thread and readers of their own.
+//! The store as others use it: the ports [`RunStore`] and [`GroupStore`] over one writer and connections of their own.
 
+use crate::faults::pass;
 use crate::folder::StateFolder;
-use crate::writer::{Request, Writer};
-use crate::{read, schema};
-use orch_core::{BoxFuture, Event, Faults, NoFaults, Record, RunId, RunStore, RunSummary, StoreError, Timestamp};
-use std::sync::{Arc, Mutex};
+use crate::owner::{self, Owned};
+use crate::schema::{self, from_sqlite};
+use crate::writer::{Entry, Request, What, Writer};
+use crate::{groups, read, wish};
+use orch_core::{
+    Admission, BoxFuture, Digest, Event, Faults, GroupStore, GroupTicket, NoFaults, Record, RunId, RunStore,
+    RunSummary, StepId, StoreError, Timestamp, Wish,
+};
+use rusqlite::Connection;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 /// Runs in SQLite.
 pub struct SqliteStore {
-    folder: StateFolder,
+    pub(crate) folder: StateFolder,
+    pub(crate) faults: Arc<dyn Faults>,
+    // Closed before the writer's: the last connection folds the write-ahead log into the database, and one that only reads cannot.
+    reader: Mutex<Option<Connection>>,
+    // For what is not part of a run's log. Its own, since the writer's may be in the middle of a transaction.
+    aside: Mutex<Option<Connection>>,
     // Started by the first append: commands that only read never take part in writing.
     writer: Mutex<Option<Arc<Writer>>>,
-    faults: Arc<dyn Faults>,
 }
 
 /// What `runs verify` found.
@@ -32,11 +43,11 @@ impl SqliteStore {
 
     /// A store that fails where a test wants it to.
     pub fn with_faults(folder: StateFolder, faults: Arc<dyn Faults>) -> SqliteStore {
-        SqliteStore { folder, writer: Mutex::new(None), faults }
+        SqliteStore { folder, faults, reader: Mutex::new(None), aside: Mutex::new(None), writer: Mutex::new(None) }
     }
 
     fn writer(&self) -> Result<Arc<Writer>, StoreError> {
-        let mut writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         match &*writer {
             Some(writer) => Ok(Arc::clone(writer)),
             None => {
@@ -45,6 +56,11 @@ impl SqliteStore {
                 Ok(started)
             }
         }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &StateFolder {
+        &self.folder
     }
 
     /// Opens the database for writing now, so that a folder that cannot be written is noticed before anything runs.
@@ -60,7 +76,7 @@ impl SqliteStore {
     /// # Errors
     /// When none or several fit, or the log cannot be read.
     pub fn resolve(&self, name: &str) -> Result<RunId, StoreError> {
-        read::resolve(&schema::open_for_reading(&self.folder)?, &self.folder, name)
+        self.reading(|connection| read::resolve(connection, &self.folder, name))
     }
 
     /// Checks the hash chain of a run.
@@ -68,30 +84,145 @@ impl SqliteStore {
     /// # Errors
     /// When the run is unknown or the log cannot be read.
     pub fn verify(&self, run: &RunId) -> Result<Verification, StoreError> {
-        read::verify(&schema::open_for_reading(&self.folder)?, &self.folder, run)
+        self.reading(|connection| read::verify(connection, &self.folder, run))
     }
-}
 
-impl RunStore for SqliteStore {
-    fn append(&self, run: &RunId, expected: u64, events: Vec<(Timestamp, Event)>) -> BoxFuture<Result<(), StoreError>> {
+    /// Keeps what a person wants of a run until the process that drives it takes it into the log. On disk when it returns.
+    ///
+    /// # Errors
+    /// When there is no such run, it is over, or nothing can be written.
+    pub fn wish(&self, run: &RunId, wish: &Wish) -> Result<(), StoreError> {
+        self.writing("wish.before-commit", |connection| wish::keep(connection, &self.folder, run, wish))?;
+        pass(&*self.faults, "wish.after-commit", self.folder.path())
+    }
+
+    /// Takes the right to drive a run, which need not be there yet. It is given back by dropping it, and by the end of this
+    /// process however that comes. None: somebody else has it.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made or locked.
+    pub fn own(&self, run: &RunId) -> Result<Option<Owned>, StoreError> {
+        owner::own(&self.folder, run, &*self.faults)
+    }
+
+    /// Whether a process drives a run right now.
+    pub fn is_driven(&self, run: &RunId) -> bool {
+        owner::is_driven(&self.folder, run)
+    }
+
+    /// Reads with a connection that is kept for the next one: opening one costs as much as reading a short run.
+    pub(crate) fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let kept = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => schema::open_for_reading(&self.folder, &*self.faults)?,
+        };
+        // Several may read at once; the last one's connection stays. After an error a new one is less surprising.
+        let done = read(&connection)?;
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
+        Ok(done)
+    }
+
+    /// Writes in a transaction of its own, aside from the writer's.
+    pub(crate) fn writing<T>(
+        &self,
+        before_commit: &'static str,
+        write: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match aside.take() {
+            Some(connection) => connection,
+            None => schema::open_for_writing(&self.folder, &*self.faults)?,
+        };
+        let done = schema::in_transaction(&connection, &self.folder, || {
+            let value = write(&connection)?;
+            pass(&*self.faults, before_commit, self.folder.path())?;
+            Ok(value)
+        });
+        *aside = Some(connection);
+        done
+    }
+
+    /// Does something outside of a transaction with the connection for writing.
+    pub(crate) fn maintaining<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match aside.take() {
+            Some(connection) => connection,
+            None => schema::open_for_writing(&self.folder, &*self.faults)?,
+        };
+        let done = work(&connection).map_err(|error| from_sqlite(&self.folder, &error));
+        *aside = Some(connection);
+        done
+    }
+
+    /// Sends a request to the writer. The future is lazy: the first poll, or its drop, sees to it that the request is served.
+    fn request(&self, run: &RunId, what: What) -> BoxFuture<Result<(), StoreError>> {
         let writer = match self.writer() {
             Ok(writer) => writer,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
         let (done, answer) = oneshot::channel();
-        writer.send(Request { run: run.clone(), expected, events, done });
+        let turn = writer.send(Request { run: run.clone(), what, done });
         let place = self.folder.path().display().to_string();
         Box::pin(async move {
+            turn.take();
             let stopped = || StoreError::Broken { place, reason: "the log's writer has stopped".to_owned() };
             answer.await.unwrap_or_else(|_| Err(stopped()))
         })
     }
+}
+
+impl RunStore for SqliteStore {
+    fn append(&self, run: &RunId, expected: u64, events: Vec<(Timestamp, Event)>) -> BoxFuture<Result<(), StoreError>> {
+        let entries: Result<Vec<Entry>, serde_json::Error> = events
+            .into_iter()
+            .map(|(at, event)| serde_json::to_string(&event).map(|body| Entry { at, event, body }))
+            .collect();
+        match entries {
+            Ok(events) => self.request(run, What::Append { expected, events }),
+            Err(error) => {
+                let broken = StoreError::Broken { place: format!("run {run}"), reason: error.to_string() };
+                Box::pin(std::future::ready(Err(broken)))
+            }
+        }
+    }
 
     fn read(&self, run: &RunId, after: u64) -> Result<Vec<Record>, StoreError> {
-        read::events(&schema::open_for_reading(&self.folder)?, &self.folder, run, after)
+        self.reading(|connection| read::events(connection, &self.folder, run, after))
     }
 
     fn list(&self, workflow: Option<&str>, most: usize) -> Result<Vec<RunSummary>, StoreError> {
-        read::list(&schema::open_for_reading(&self.folder)?, &self.folder, workflow, most)
+        self.reading(|connection| read::list(connection, &self.folder, workflow, most))
+    }
+
+    fn wishes(&self, run: &RunId) -> Result<Vec<(u64, Wish)>, StoreError> {
+        self.reading(|connection| read::wishes(connection, &self.folder, run))
+    }
+
+    fn granted(&self, run: &RunId, number: u64) -> BoxFuture<Result<(), StoreError>> {
+        self.request(run, What::Granted(number))
+    }
+
+    fn result_of(&self, key: &Digest) -> Result<Option<(RunId, StepId)>, StoreError> {
+        self.reading(|connection| read::result_of(connection, &self.folder, key))
+    }
+}
+
+impl GroupStore for SqliteStore {
+    fn enter(&self, ticket: &GroupTicket, now: Timestamp) -> Result<Admission, StoreError> {
+        let admission =
+            self.writing("group.before-commit", |connection| groups::enter(connection, &self.folder, ticket, now))?;
+        pass(&*self.faults, "group.after-commit", self.folder.path())?;
+        Ok(admission)
+    }
+
+    fn leave(&self, run: &RunId) -> Result<(), StoreError> {
+        self.writing("group.before-commit", |connection| {
+            groups::remove(connection, run.as_str()).map_err(|error| from_sqlite(&self.folder, &error))
+        })?;
+        pass(&*self.faults, "group.after-commit", self.folder.path())
     }
 }

@@ -1,26 +1,34 @@
-//! The tables and their version. A newer format than this program's is refused, never guessed at.
+//! The tables and their version. A newer format than this program's is refused, never guessed at; an older one is rewritten.
 
+use crate::faults::pass;
 use crate::folder::StateFolder;
-use orch_core::StoreError;
+use crate::migrate::from_1;
+use orch_core::{Faults, StoreError};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::time::Duration;
 
-/// The format of the database: `PRAGMA user_version`. 1: runs, events with a hash chain.
-pub(crate) const FORMAT: i64 = 1;
+/// The format of the database: `PRAGMA user_version`. 1: runs, events with a hash chain. 2: what lists and retention need in
+/// `runs`; wishes, results, places and references to blobs.
+pub(crate) const FORMAT: i64 = 2;
 
 /// How long a write waits for another process's transaction. Transactions are short; a minute of waiting is a stuck process.
-const BUSY: Duration = Duration::from_secs(30);
+pub(crate) const BUSY: Duration = Duration::from_secs(30);
 
 /// Bytes of one region of the file that SQLite shares between processes (https://sqlite.org/walformat.html, section 2.1).
 const SHARED_FILE: u64 = 32 << 10;
 
+/// `runs` ends with the columns of format 2, in the order in which the migration adds them.
 const TABLES: &str = "
     CREATE TABLE runs (
-        key      INTEGER PRIMARY KEY,
-        id       TEXT    NOT NULL UNIQUE,
-        workflow TEXT    NOT NULL,
-        created  INTEGER NOT NULL,   -- milliseconds since 1970
-        outcome  TEXT                -- null while the run goes on, or when it was cut off
+        key       INTEGER PRIMARY KEY,
+        id        TEXT    NOT NULL UNIQUE,
+        workflow  TEXT    NOT NULL,
+        created   INTEGER NOT NULL,  -- milliseconds since 1970
+        outcome   TEXT,              -- null while the run goes on, or when it was cut off
+        suspended INTEGER NOT NULL DEFAULT 0,
+        events    INTEGER,           -- how many there are: the highest seq
+        updated   INTEGER,           -- when the last one was appended
+        bytes     INTEGER            -- of all their bodies
     ) STRICT;
     CREATE INDEX runs_by_workflow ON runs (workflow, key);
     CREATE TABLE events (
@@ -33,30 +41,93 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Opens the database for the writer thread, making it if it is not there.
-pub(crate) fn open_for_writing(folder: &StateFolder) -> Result<Connection, StoreError> {
+/// The tables that format 1 did not have.
+pub(crate) const TABLES_2: &str = "
+    CREATE TABLE wishes (
+        key  INTEGER PRIMARY KEY AUTOINCREMENT,
+        run  INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+        at   INTEGER NOT NULL,
+        body TEXT    NOT NULL        -- the wish as JSON
+    ) STRICT;
+    CREATE INDEX wishes_by_run ON wishes (run, key);
+    CREATE TABLE results (
+        key  BLOB    NOT NULL PRIMARY KEY,  -- the digest of what the result depends on
+        run  INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+        step TEXT    NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX results_by_run ON results (run);
+    CREATE TABLE places (
+        number   INTEGER PRIMARY KEY AUTOINCREMENT,
+        run      TEXT    NOT NULL UNIQUE,   -- its id: a run may ask for a place before its first event
+        grp      TEXT    NOT NULL,
+        priority INTEGER NOT NULL,
+        since    INTEGER NOT NULL,
+        admitted INTEGER NOT NULL DEFAULT 0,
+        told     INTEGER NOT NULL DEFAULT 0 -- whether it was asked to make room
+    ) STRICT;
+    CREATE INDEX places_by_group ON places (grp);
+    CREATE TABLE blob_refs (
+        run    INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+        digest BLOB    NOT NULL,
+        PRIMARY KEY (run, digest)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX blob_refs_by_digest ON blob_refs (digest);
+    CREATE TABLE sweep (next INTEGER NOT NULL) STRICT;  -- the folder of blobs at which the next call of prune begins
+    INSERT INTO sweep VALUES (0);
+";
+
+/// Opens the database for writing, making it if it is not there.
+pub(crate) fn open_for_writing(folder: &StateFolder, faults: &dyn Faults) -> Result<Connection, StoreError> {
     let fail = |error: rusqlite::Error| from_sqlite(folder, &error);
     let connection = Connection::open(folder.database()).map_err(fail)?;
     connection.busy_timeout(BUSY).map_err(fail)?;
-    // A checkpoint costs fsyncs of its own; at 4,000 pages (16 MiB) it comes once in some thousand transitions.
+    connection.set_prepared_statement_cache_capacity(64);
+    // Looked at first: what another version made is not touched.
+    let found = version(&connection, folder)?;
+    if found > FORMAT {
+        return Err(other_format(folder, found));
+    }
+    if found == 0 {
+        // Counts only for a database that is being made; free pages are then given back in small steps.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(fail)?;
+    }
     // FULL: a commit returns after its fsync, also in WAL mode, where NORMAL would lose the last ones in a power cut.
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;")
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
         .map_err(fail)?;
-    if version(&connection, folder)? == 0 {
-        let made = format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;");
-        if let Err(error) = connection.execute_batch(&made) {
-            let _ = connection.execute_batch("ROLLBACK");
-            // Two processes may have found an empty database at once; then the other one has made the tables.
-            if version(&connection, folder)? == 0 {
-                return Err(fail(error));
+    connection.execute_batch(&format!("PRAGMA wal_autocheckpoint = {}", crate::wal::FRAMES)).map_err(fail)?;
+    if found < FORMAT {
+        let made = in_transaction(&connection, folder, || {
+            // Two processes may have found the same old format; the second one finds the new one here.
+            match version(&connection, folder)? {
+                0 => connection.execute_batch(&format!("{TABLES} {TABLES_2}")).map_err(fail)?,
+                1 => from_1(&connection, folder)?,
+                _ => return Ok(()),
             }
-        }
+            connection.pragma_update(None, "user_version", FORMAT).map_err(fail)?;
+            pass(faults, "migrate.before-commit", &folder.database())
+        });
+        made?;
     }
     match version(&connection, folder)? {
         FORMAT => Ok(connection),
         found => Err(other_format(folder, found)),
     }
+}
+
+/// Does something in one transaction that is allowed to write from its begin on; an error takes all of it back.
+pub(crate) fn in_transaction<T>(
+    connection: &Connection,
+    folder: &StateFolder,
+    work: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let fail = |error: rusqlite::Error| from_sqlite(folder, &error);
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
+    let done = work().and_then(|value| connection.execute_batch("COMMIT").map_err(fail).map(|()| value));
+    if done.is_err() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    done
 }
 
 fn other_format(folder: &StateFolder, found: i64) -> StoreError {
@@ -66,12 +137,9 @@ fn other_format(folder: &StateFolder, found: i64) -> StoreError {
     }
 }
 
-/// Opens the database for reading.
-pub(crate) fn open_for_reading(folder: &StateFolder) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection =
-        Connection::open_with_flags(folder.database(), flags).map_err(|error| from_sqlite(folder, &error))?;
-    connection.busy_timeout(BUSY).map_err(|error| from_sqlite(folder, &error))?;
+/// Opens the database for reading. One of an older format is rewritten first, which takes the right to write.
+pub(crate) fn open_for_reading(folder: &StateFolder, faults: &dyn Faults) -> Result<Connection, StoreError> {
+    let connection = open_read_only(folder)?;
     match version(&connection, folder)? {
         FORMAT => Ok(connection),
         // Another process is about to make the tables, or was ended before it could.
@@ -79,12 +147,50 @@ pub(crate) fn open_for_reading(folder: &StateFolder) -> Result<Connection, Store
             place: folder.database().display().to_string(),
             reason: "there are no runs here yet".to_owned(),
         }),
+        1 => {
+            drop(connection);
+            drop(open_for_writing(folder, faults)?);
+            open_read_only(folder)
+        }
         found => Err(other_format(folder, found)),
     }
 }
 
+fn open_read_only(folder: &StateFolder) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(folder.database(), flags).map_err(|error| from_sqlite(folder, &error))?;
+    connection.busy_timeout(BUSY).map_err(|error| from_sqlite(folder, &error))?;
+    Ok(connection)
+}
+
+/// What the tables, their columns and their indexes look like, one line each.
+pub(crate) fn shape(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT m.name || ' ' || x.cid || ' ' || x.name || ' ' || x.type || ' ' || x.\"notnull\" || ' ' || x.pk || ' ' ||
+                      coalesce(x.dflt_value, '-') FROM sqlite_schema m, pragma_table_xinfo(m.name) x WHERE m.type = 'table'
+               UNION ALL
+               SELECT m.tbl_name || ' ' || m.name || ' ' || x.seqno || ' ' || x.cid || ' ' || x.\"desc\" || ' ' ||
+                      coalesce(x.coll, '-') FROM sqlite_schema m, pragma_index_xinfo(m.name) x WHERE m.type = 'index'
+               UNION ALL
+               SELECT m.name || ' ' || f.\"from\" || ' ' || f.\"table\" || ' ' || f.\"to\" || ' ' || f.on_delete
+               FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' ORDER BY 1";
+    connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// The shape that a new database has.
+pub(crate) fn expected_shape() -> rusqlite::Result<Vec<String>> {
+    let connection = Connection::open_in_memory()?;
+    connection.execute_batch(&format!("{TABLES} {TABLES_2}"))?;
+    shape(&connection)
+}
+
 fn version(connection: &Connection, folder: &StateFolder) -> Result<i64, StoreError> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| from_sqlite(folder, &error))
+}
+
+/// Something in the database that nobody of us wrote so.
+pub(crate) fn damaged(folder: &StateFolder, reason: String) -> StoreError {
+    StoreError::Broken { place: folder.database().display().to_string(), reason }
 }
 
 /// An error of SQLite in the words of the port.

@@ -1,212 +1,151 @@
-//! The one thread that writes. Whatever waits when it comes round goes into one transaction: one fsync for all.
+//! Who writes, and when. Requests wait in one queue; whoever comes round takes all of them into one transaction: one fsync for
+//! all. A caller that finds nobody writing commits its own request on its own thread, since waking another one and being woken
+//! again takes about as long as the disk does. Everything else is the writer thread's.
 
-use crate::folder::StateFolder;
-use crate::schema::{from_sqlite, open_for_writing};
-use orch_core::{Event, Faults, RunId, StoreError, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
-use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use crate::commit::{Committer, Patience};
+use crate::folder::{StateFolder, from_io};
+use orch_core::{Event, Faults, PlantedBug, RunId, StoreError, Timestamp};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 /// How many requests share a transaction at most, so that an acknowledgement never waits for an endless queue.
 const MOST_SHARED: usize = 1024;
 
-/// How many runs' positions are kept in memory.
-const MOST_RUNS: usize = 1024;
-
 pub(crate) struct Request {
     pub(crate) run: RunId,
-    pub(crate) expected: u64,
-    pub(crate) events: Vec<(Timestamp, Event)>,
+    pub(crate) what: What,
     pub(crate) done: oneshot::Sender<Result<(), StoreError>>,
 }
 
+pub(crate) enum What {
+    Append {
+        expected: u64,
+        events: Vec<Entry>,
+    },
+    /// Forgets the wishes up to a number.
+    Granted(u64),
+}
+
+/// An event on its way to the disk. It is made into text by whoever asks, not while others wait for the writer.
+pub(crate) struct Entry {
+    pub(crate) at: Timestamp,
+    pub(crate) event: Event,
+    pub(crate) body: String,
+}
+
 pub(crate) struct Writer {
-    requests: Option<Sender<Request>>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Tells the thread that there is something for it.
+    wake: Condvar,
+    // Taken before requests are taken from the queue, so that they are committed in their order.
+    committer: Mutex<Committer>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Request>,
+    closed: bool,
 }
 
 impl Writer {
     pub(crate) fn start(folder: &StateFolder, faults: Arc<dyn Faults>) -> Result<Writer, StoreError> {
-        let connection = open_for_writing(folder)?;
-        let (requests, queue) = channel();
-        let mut state = State { connection, folder: folder.clone(), faults, runs: HashMap::new() };
+        let committer = Committer::open(folder, faults)?;
+        committer.check()?;
+        let committer = Mutex::new(committer);
+        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), committer });
+        let serving = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("run-log".to_owned())
-            .spawn(move || state.serve(&queue))
-            .map_err(|error| crate::folder::from_io(folder.path(), &error))?;
-        Ok(Writer { requests: Some(requests), thread: Some(thread) })
+            .spawn(move || serving.serve())
+            .map_err(|error| from_io(folder.path(), &error))?;
+        Ok(Writer { shared, thread: Some(thread) })
     }
 
-    pub(crate) fn send(&self, request: Request) {
-        if let Some(requests) = &self.requests {
-            // A closed queue drops the request and with it the acknowledgement, which the caller sees.
-            let _ = requests.send(request);
-        }
+    /// Puts a request in line. It is served once its turn is taken or dropped.
+    pub(crate) fn send(self: &Arc<Writer>, request: Request) -> Turn {
+        lock(&self.shared.queue).waiting.push_back(request);
+        Turn { writer: Arc::clone(self) }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.requests = None;
+        lock(&self.shared.queue).closed = true;
+        self.shared.wake.notify_one();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-/// Where a run's log ends.
-#[derive(Clone)]
-struct Position {
-    key: i64,
-    seq: u64,
-    chain: [u8; 32],
+/// The duty of who sent a request: to serve the queue, or to see to it that the thread does.
+pub(crate) struct Turn {
+    writer: Arc<Writer>,
 }
 
-struct State {
-    connection: Connection,
-    folder: StateFolder,
-    faults: Arc<dyn Faults>,
-    runs: HashMap<RunId, Position>,
-}
-
-impl State {
-    fn serve(&mut self, queue: &Receiver<Request>) {
-        while let Ok(first) = queue.recv() {
-            let mut batch = vec![first];
-            batch.extend(queue.try_iter().take(MOST_SHARED - 1));
-            self.commit(batch);
+impl Turn {
+    /// Commits the request here if nobody else is writing and nobody else waits.
+    pub(crate) fn take(self) {
+        let shared = &self.writer.shared;
+        let Ok(mut committer) = shared.committer.try_lock() else { return };
+        // That mistake shows only where the caller goes on before the commit, which it cannot on its own thread.
+        if committer.plants(PlantedBug::AcknowledgeEarly) {
+            return;
         }
-        // Fold the write-ahead log into the database, so that a stopped program leaves one file. It may fail; the log stays valid.
-        let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
-    }
-
-    fn commit(&mut self, batch: Vec<Request>) {
-        let mut answers = Vec::with_capacity(batch.len());
-        let written = self.transaction(&batch, &mut answers);
-        if written.is_err() {
-            let _ = self.connection.execute_batch("ROLLBACK");
-            // What is in memory may be ahead of the disk now.
-            self.runs.clear();
+        let mut queue = lock(&shared.queue);
+        // Several at once are worth a thread that keeps on: no caller shall be held up by the commits of others.
+        if queue.waiting.len() != 1 {
+            return;
         }
-        for (index, request) in batch.into_iter().enumerate() {
-            let answer = match &written {
-                Err(error) => Err(error.clone()),
-                Ok(()) => answers.get(index).cloned().unwrap_or(Ok(())),
-            };
-            let _ = request.done.send(answer);
-        }
-        if self.runs.len() > MOST_RUNS {
-            self.runs.clear();
-        }
-    }
-
-    /// Fills `answers` with one entry for each request; an error as a whole means that nothing was written.
-    fn transaction(&mut self, batch: &[Request], answers: &mut Vec<Result<(), StoreError>>) -> Result<(), StoreError> {
-        let folder = self.folder.clone();
-        let fail = |error: rusqlite::Error| from_sqlite(&folder, &error);
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
-        for request in batch {
-            let answer = self.append(request);
-            // A request that does not fit its run is refused alone. Everything else is the disk's and concerns all.
-            if let Err(error) = &answer
-                && !matches!(error, StoreError::Conflict { .. } | StoreError::UnknownRun(_))
-            {
-                return Err(error.clone());
-            }
-            answers.push(answer);
-        }
-        let faulty = |error| crate::folder::from_io(folder.path(), &error);
-        self.faults.at("log.before-commit").map_err(faulty)?;
-        self.connection.execute_batch("COMMIT").map_err(fail)?;
-        self.faults.at("log.after-commit").map_err(faulty)
-    }
-
-    fn append(&mut self, request: &Request) -> Result<(), StoreError> {
-        let folder = self.folder.clone();
-        let fail = |error: rusqlite::Error| from_sqlite(&folder, &error);
-        let mut position = self.position(request)?;
-        if position.seq != request.expected {
-            let conflict = |found| StoreError::Conflict { run: request.run.clone(), expected: request.expected, found };
-            return Err(conflict(position.seq));
-        }
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT INTO events (run, seq, at, body, chain) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .map_err(fail)?;
-        for (at, event) in &request.events {
-            let body = serde_json::to_string(event)
-                .map_err(|error| StoreError::Broken { place: request.run.to_string(), reason: error.to_string() })?;
-            position.seq += 1;
-            position.chain = chain(&position.chain, position.seq, *at, &body);
-            insert
-                .execute(params![position.key, position.seq.cast_signed(), at.0, body, position.chain])
-                .map_err(fail)?;
-            if let Event::RunFinished { outcome, .. } = event {
-                self.connection
-                    .prepare_cached("UPDATE runs SET outcome = ?2 WHERE key = ?1")
-                    .and_then(|mut update| update.execute(params![position.key, outcome.word()]))
-                    .map_err(fail)?;
-            }
-        }
-        drop(insert);
-        self.runs.insert(request.run.clone(), position);
-        Ok(())
-    }
-
-    fn position(&mut self, request: &Request) -> Result<Position, StoreError> {
-        let folder = self.folder.clone();
-        let fail = |error: rusqlite::Error| from_sqlite(&folder, &error);
-        // Another process may have appended since, so what is remembered only serves where its next event is not there yet.
-        if let Some(known) = self.runs.get(&request.run) {
-            let taken: bool = self
-                .connection
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE run = ?1 AND seq = ?2)")
-                .and_then(|mut query| {
-                    query.query_row(params![known.key, known.seq.cast_signed() + 1], |row| row.get(0))
-                })
-                .map_err(fail)?;
-            if !taken {
-                return Ok(known.clone());
-            }
-        }
-        let key: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT key FROM runs WHERE id = ?1")
-            .and_then(|mut query| query.query_row([request.run.as_str()], |row| row.get(0)).optional())
-            .map_err(fail)?;
-        match (key, request.events.first()) {
-            (Some(key), _) => {
-                let last: Option<(i64, [u8; 32])> = self
-                    .connection
-                    .prepare_cached("SELECT seq, chain FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1")
-                    .and_then(|mut query| query.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional())
-                    .map_err(fail)?;
-                let (seq, chain) = last.unwrap_or((0, [0; 32]));
-                Ok(Position { key, seq: seq.cast_unsigned(), chain })
-            }
-            (None, Some((at, Event::RunCreated { workflow, .. }))) if request.expected == 0 => {
-                let key = self
-                    .connection
-                    .prepare_cached("INSERT INTO runs (id, workflow, created) VALUES (?1, ?2, ?3)")
-                    .and_then(|mut insert| insert.insert(params![request.run.as_str(), workflow, at.0]))
-                    .map_err(fail)?;
-                Ok(Position { key, seq: 0, chain: [0; 32] })
-            }
-            (None, _) => Err(StoreError::UnknownRun(request.run.to_string())),
+        let batch = queue.waiting.drain(..).collect();
+        drop(queue);
+        // Another process is writing. That can take long, so it is waited for on the thread.
+        if let Err(batch) = committer.commit(batch, Patience::None) {
+            let mut queue = lock(&shared.queue);
+            batch.into_iter().rev().for_each(|request| queue.waiting.push_front(request));
         }
     }
 }
 
-/// The next link of a run's hash chain.
-pub(crate) fn chain(before: &[u8; 32], seq: u64, at: Timestamp, body: &str) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(before);
-    hash.update(seq.to_be_bytes());
-    hash.update(at.0.to_be_bytes());
-    hash.update(body.as_bytes());
-    hash.finalize().into()
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let shared = &self.writer.shared;
+        if !lock(&shared.queue).waiting.is_empty() {
+            shared.wake.notify_one();
+        }
+    }
+}
+
+impl Shared {
+    fn serve(&self) {
+        // While the caller does what comes before its first append.
+        lock(&self.committer).reserve();
+        loop {
+            let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
+            let queue = self.wake.wait_while(lock(&self.queue), idle).unwrap_or_else(PoisonError::into_inner);
+            if queue.waiting.is_empty() {
+                return;
+            }
+            drop(queue);
+            let mut committer = lock(&self.committer);
+            let mut queue = lock(&self.queue);
+            let most = queue.waiting.len().min(MOST_SHARED);
+            let batch: Vec<Request> = queue.waiting.drain(..most).collect();
+            drop(queue);
+            // With full patience nothing comes back.
+            let _ = committer.commit(batch, Patience::Full);
+        }
+    }
+}
+
+/// What a thread that panicked left behind is still in order: a transaction that was not ended is taken back by the next one.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

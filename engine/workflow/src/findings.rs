@@ -1,6 +1,6 @@
 //! Findings counted for gates: what `findings.of('task')` and `findings.all()` look at.
 
-use orch_core::{Finding, FindingStatus, Severity, TaskId};
+use orch_core::{Finding, FindingStatus, Severity};
 use std::collections::BTreeMap;
 
 /// Counts over a set of findings.
@@ -20,7 +20,7 @@ pub struct Counts {
 /// Counts by task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindingsTable {
-    tasks: BTreeMap<TaskId, Counts>,
+    tasks: BTreeMap<String, Counts>,
     all: Counts,
 }
 
@@ -72,8 +72,9 @@ impl Counts {
 }
 
 impl FindingsTable {
-    pub(crate) fn insert(&mut self, task: TaskId, counts: Counts) {
-        self.tasks.insert(task, counts);
+    /// `task` is the name by which tasks of the same file call it.
+    pub(crate) fn insert(&mut self, task: &str, counts: Counts) {
+        self.tasks.insert(task.to_owned(), counts);
     }
 
     pub(crate) fn all_mut(&mut self) -> &mut Counts {

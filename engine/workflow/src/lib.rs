@@ -6,6 +6,7 @@
 mod expr;
 mod findings;
 mod graph;
+mod load;
 mod manifest;
 mod plan;
 mod policy;
@@ -20,13 +21,16 @@ mod yaml;
 
 pub use expr::{Expr, ExprError, Template};
 pub use findings::{Counts, FindingsTable};
+pub use load::{NestedFile, NestedFiles, absolute, load};
 pub use manifest::{ManifestSource, TaskSource, parse_manifest};
 pub use plan::{
-    BaselineRef, Plan, PlanRequest, PlannedCheck, PlannedGate, PlannedKind, PlannedPlugin, PlannedTask, Resolved, plan,
+    Backoff, BaselineRef, Each, Jitter, Plan, PlanRequest, PlannedApproval, PlannedCheck, PlannedConcurrency,
+    PlannedGate, PlannedInput, PlannedKind, PlannedPlugin, PlannedSecret, PlannedTask, PlannedWorkflow, Resolved,
+    Retry, Strategy, plan,
 };
 pub use policy::parse_policy;
 pub use reference::PluginReference;
 pub use schema::{json_schema, manifest_json_schema, policy_json_schema, waivers_json_schema};
-pub use scope::{RunView, Scope, TaskView};
+pub use scope::{EachView, RunView, Scope, TaskLookup, TaskView};
 pub use waivers::{Covers, Waiver, Waivers, parse_waivers};
-pub use workflow::{Input, InputKind, OnFail, UsedPlugin, Workflow, parse};
+pub use workflow::{Input, InputKind, NamedFile, OnFail, UsedPlugin, Workflow, parse};

@@ -3,8 +3,10 @@
 //! A reader never guesses. What has the wrong type is reported at its place and comes back as `None`, and the caller leaves
 //! that one value out.
 
+use crate::expr::Template;
 use crate::yaml::{Key, Kind, Node};
-use orch_core::{Code, Diagnostic, InvalidName, Source, Span, shorten, visible};
+use orch_core::{Code, Diagnostic, InvalidName, Period, Source, Span, shorten, visible};
+use serde_json::Value;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -236,6 +238,44 @@ impl<'s> Reader<'s> {
         };
         self.error(Code::WrongType, &node.span, format!("`{what}` is a whole number from 0, not {given}"));
         None
+    }
+
+    /// A whole number between two others.
+    pub(crate) fn within(&mut self, node: &Node, what: &str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
+        if let Kind::Int { value, .. } = &node.kind
+            && let Ok(value) = u32::try_from(*value)
+            && range.contains(&value)
+        {
+            return Some(value);
+        }
+        let given = match &node.kind {
+            Kind::Int { raw, .. } => format!("`{}`", shown(raw)),
+            other => other.word().to_owned(),
+        };
+        let (least, most) = range.into_inner();
+        let message = format!("`{what}` is a whole number from {least} to {most}, not {given}");
+        self.error(Code::WrongType, &node.span, message);
+        None
+    }
+
+    /// A duration of more than nothing; `nothing` says what nothing would do.
+    pub(crate) fn period(&mut self, node: &Node, what: &str, nothing: &str) -> Option<Period> {
+        let period: Period = self.quantity(node, what)?;
+        if period.millis() == 0 {
+            self.error(Code::WrongType, &node.span, nothing);
+            return None;
+        }
+        Some(period)
+    }
+
+    /// A value without expressions.
+    pub(crate) fn literal(&mut self, node: &Node, what: &str) -> Option<Value> {
+        let mut used = Vec::new();
+        let template = Template::read(self, node, &mut used);
+        if !used.is_empty() {
+            self.error(Code::InvalidExpression, &node.span, format!("{what} holds no expressions"));
+        }
+        template.as_literal().cloned()
     }
 
     /// A duration or a size.

@@ -97,6 +97,15 @@ mod tests {
         same(&flow, "Limits", &workflow::keys::LIMITS);
         same(&flow, "Gate", &workflow::keys::GATE);
         same(&flow, "Check", &workflow::keys::CHECK);
+        same(&flow, "Secret", &workflow::keys::SECRET);
+        same(&flow, "Concurrency", &workflow::keys::CONCURRENCY);
+        same(&flow, "Timeouts", &workflow::keys::TIMEOUT);
+        same(&flow, "RetryKeys", &workflow::keys::RETRY);
+        same(&flow, "Strategy", &workflow::keys::STRATEGY);
+        same(&flow, "Approval", &workflow::keys::APPROVAL);
+        same(&flow, "Approvers", &workflow::keys::APPROVERS);
+        same(&flow, "Undo", &workflow::keys::UNDO);
+        same(&flow, "Hook", &workflow::keys::HOOK);
         let rules = policy_json_schema();
         same(&rules, "", &policy::FILE);
         same(&rules, "Trust", &policy::TRUST);
@@ -129,10 +138,108 @@ mod tests {
         for wrong in [
             serde_json::json!({}),
             serde_json::json!({ "uses": "o/a@1", "retry": 1 }),
+            serde_json::json!({ "uses": "o/a@1", "rollout": {} }),
             serde_json::json!({ "uses": "o/a@1", "timeout": "10" }),
             serde_json::json!({ "uses": "o/a@1", "gate": { "checks": [{ "id": "a", "assert": "true" }] } }),
         ] {
             assert!(!schema.is_valid(&case(wrong.clone())), "{wrong}");
+        }
+    }
+
+    /// Forms that the reader takes, and so does the schema.
+    const RIGHT: &[&str] = &[
+        r#""tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""priority": 0, "tasks": { "a": { "uses": "o/a@1", "retry": "never" } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "timeout": { "task": "10m" }, "cache": true } }"#,
+        r#""defaults": { "retry": { "attempts": 3 }, "timeout": { "attempt": "1m", "task": "10m" }, "limits": { "log": "1MiB" }, "cache": true },
+           "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "retry": { "attempts": 100, "backoff": "linear", "initial": "1s", "max": "2s",
+           "jitter": "none", "retry-on": ["failed", "timed-out"], "budget": "1h" } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "x": [1, "a", {}], "include": [{ "y": 1 }], "exclude": [{ "x": 1 }] },
+           "max-parallel": 2, "fail-fast": false } } }"#,
+        r#""inputs": { "l": { "type": "string" } }, "tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "x": "${{ inputs.l.split(',') }}" } } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "include": [{ "y": 1 }] } } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "for-each": [], "max-parallel": 1, "fail-fast": true } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "for-each": "${{ [1, 2] }}" } }"#,
+        r#""tasks": { "a": { "approval": { "prompt": "Ship it?" }, "needs": [], "if": true, "continue-on-error": false } }"#,
+        r#""tasks": { "a": { "approval": { "prompt": "x", "approvers": { "users": ["a"], "groups": ["b"] }, "required": 2,
+           "exclude-requester": true, "expires": "24h" } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "undo": { "uses": "o/b@1", "with": {}, "timeout": "1m", "retry": "never" } } }"#,
+        r#""on-failure": [{ "uses": "o/a@1", "if": true, "continue-on-error": true }], "finally": [], "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""concurrency": { "group": "a", "limit": 2, "queue": 0, "on-conflict": "cancel-running" }, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""secrets": { "a": { "from": "env:A" }, "b": { "from": "file:b" }, "c": { "from": "exec:./c d" }, "d": { "from": "store:d" } },
+           "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""tasks": { "a": { "workflow": "./a.yaml", "with": { "x": 1, "y": null }, "timeout": { "task": "1h" } } }"#,
+        r#""tasks": { "a": { "workflow": "../a.json" }, "b": { "workflow": "/a/b.yml" } }"#,
+    ];
+
+    /// Forms that neither takes.
+    const WRONG: &[&str] = &[
+        r#""priority": 101, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""priority": -1, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "timeout": {} } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "timeout": { "whole": "1m" } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "retry": "always" } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "retry": true } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "retry": { "attempts": 0 } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "retry": { "attempts": 101 } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "retry": { "attempts": 2, "backoff": "quick" } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "retry": { "attempts": 2, "retry-on": [] } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "retry": { "attempts": 2, "retry-on": ["blocked"] } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "retry": { "attempts": 2, "retry-on": ["failed", "failed"] } } }"#,
+        r#""tasks": { "a": { "gate": { "checks": [{ "id": "a", "assert": "true" }] }, "retry": "never" } }"#,
+        r#""tasks": { "a": { "gate": { "checks": [{ "id": "a", "assert": "true" }] }, "timeout": "1m" } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": {} } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": {} } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "exclude": [] } } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "x": [] } } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "x": "a" } } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "x": 1 } } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "x": [1], "include": [{}] } } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "x": [1] }, "max-parallel": 0 } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "x": [1] } }, "max-parallel": 1 } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "strategy": { "matrix": { "x": [1] } }, "for-each": [1] } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "max-parallel": 1 } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "for-each": "x" } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "for-each": 3 } }"#,
+        r#""tasks": { "a": { "approval": {} } }"#,
+        r#""tasks": { "a": { "approval": { "prompt": "" } } }"#,
+        r#""tasks": { "a": { "approval": { "prompt": "x", "approvers": {} } } }"#,
+        r#""tasks": { "a": { "approval": { "prompt": "x", "approvers": { "users": [] } } } }"#,
+        r#""tasks": { "a": { "approval": { "prompt": "x", "required": 0 } } }"#,
+        r#""tasks": { "a": { "approval": { "prompt": "x" }, "with": {} } }"#,
+        r#""tasks": { "a": { "approval": { "prompt": "x" }, "uses": "o/a@1" } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "undo": {} } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "undo": { "uses": "o/a@1", "if": true } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "cache": "yes" } }"#,
+        r#""finally": [{ "uses": "o/a@1", "needs": [] }], "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""on-failure": [{ "gate": {} }], "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""concurrency": {}, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""concurrency": "a", "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""concurrency": { "group": "" }, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""concurrency": { "group": "a", "limit": 0 }, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""concurrency": { "group": "a", "queue": 1001 }, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""concurrency": { "group": "a", "on-conflict": "wait" }, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""secrets": { "a": { "from": "vault:x" } }, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""secrets": { "a": { "from": "env:A B" } }, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""secrets": { "a": {} }, "tasks": { "a": { "uses": "o/a@1" } }"#,
+        r#""tasks": { "a": { "workflow": "build" } }"#,
+        r#""tasks": { "a": { "workflow": "./a.wasm" } }"#,
+        r#""tasks": { "a": { "workflow": "./a.yaml", "timeout": "1h" } }"#,
+        r#""tasks": { "a": { "workflow": "./a.yaml", "with": { "x": [] } } }"#,
+        r#""tasks": { "a": { "workflow": "./a.yaml", "permissions": {} } }"#,
+        r#""tasks": { "a": { "workflow": "./a.yaml", "for-each": [1] } }"#,
+    ];
+
+    #[test]
+    fn the_schema_takes_the_forms_that_the_reader_takes() {
+        let schema = crate::plan::validator(&json_schema()).unwrap();
+        for (text, right) in RIGHT.iter().map(|text| (text, true)).chain(WRONG.iter().map(|text| (text, false))) {
+            let text = format!("{{ \"schema\": \"orch-wasm/v1\", \"name\": \"x\", {text} }}");
+            let (workflow, found) = workflow::parse(&orch_core::Source::new("w", text.clone()));
+            assert_eq!(workflow.is_some(), right, "the reader: {text}\n{found:?}");
+            let value: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(schema.is_valid(&value), right, "the schema: {text}");
         }
     }
 }

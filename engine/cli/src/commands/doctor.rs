@@ -20,7 +20,7 @@ struct Check {
     needed: bool,
 }
 
-pub(crate) fn run(context: Context, arguments: &WorkflowArguments) -> anyhow::Result<Exit> {
+pub(crate) fn run(context: &Context, arguments: &WorkflowArguments) -> anyhow::Result<Exit> {
     let place = WorkflowPlace::of(&arguments.file)?;
     let checks = [
         Check { what: "runtime", found: Ok(orch_host::engine_version().to_owned()), needed: true },
@@ -56,9 +56,7 @@ fn wrong<T>(what: impl std::fmt::Display, fix: &str) -> Result<T, (String, Strin
 fn sandbox() -> Check {
     let fix = "the program must be able to start itself, and to set resource limits";
     let tried = (|| {
-        let folder = tempfile::tempdir()?;
-        let host =
-            prepare::host(&StateFolder::open(&folder.path().join("state")).map_err(crate::failure::Failure::from)?)?;
+        let (host, _scratch) = prepare::scratch_host()?;
         let empty = b"\0asm\x0d\0\x01\0";
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         // An empty component is no plugin; that this is said means that the sandbox was set up.
@@ -131,10 +129,17 @@ fn state(arguments: &WorkflowArguments, place: &WorkflowPlace) -> Check {
             }
         }
     } else {
-        let opened =
-            StateFolder::open(&path).and_then(|folder| SqliteStore::new(folder.clone()).prepare().map(|()| folder));
+        let opened = StateFolder::open(&path).and_then(|folder| {
+            let store = SqliteStore::new(folder.clone());
+            store.prepare()?;
+            Ok((folder, store.check()?))
+        });
         match opened {
-            Ok(folder) if folder.open_to_others() => {
+            Ok((_, damage)) if !damage.is_empty() => {
+                let more = if damage.len() > 1 { format!(" (and {} more)", damage.len() - 1) } else { String::new() };
+                wrong(format!("{}{more}", damage[0]), "other runs can still be read; a new run is not concerned")
+            }
+            Ok((folder, _)) if folder.open_to_others() => {
                 wrong(format!("others may look into `{}`", path.display()), "chmod 700 it")
             }
             Ok(_) => Ok(format!("`{}`", path.display())),

@@ -10,7 +10,12 @@ use orch_report::{RunView, Style, TaskRow};
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
-pub(crate) fn run(context: Context, what: &str, task: Option<&TaskId>, state: &StateArguments) -> anyhow::Result<Exit> {
+pub(crate) fn run(
+    context: &Context,
+    what: &str,
+    task: Option<&TaskId>,
+    state: &StateArguments,
+) -> anyhow::Result<Exit> {
     if let Some(task) = task {
         return permissions(context, what, task, state);
     }
@@ -41,8 +46,8 @@ pub(crate) fn task_of<'a>(view: &'a RunView, task: &TaskId) -> Result<&'a TaskRo
     })
 }
 
-fn permissions(context: Context, run: &str, task: &TaskId, state: &StateArguments) -> anyhow::Result<Exit> {
-    let store = runs::open(state)?;
+fn permissions(context: &Context, run: &str, task: &TaskId, state: &StateArguments) -> anyhow::Result<Exit> {
+    let store = runs::open(context, state)?;
     let run = runs::find(&store, run)?;
     let view = RunView::of(&store.read(&run, 0).map_err(Failure::from)?);
     let row = task_of(&view, task)?;

@@ -1,5 +1,6 @@
 //! One file a verb.
 
+mod answer;
 pub(crate) mod cache;
 mod doctor;
 mod explain;
@@ -10,27 +11,45 @@ mod lock;
 mod plan;
 mod plugin;
 mod reference;
+mod resume;
 mod run;
 mod runs;
 mod template;
 mod validate;
 
-use crate::args::{Arguments, Colour, SchemaOf, Verb};
+use crate::args::{AnswerArguments, Arguments, Colour, SchemaOf, Settled, Verb};
 use crate::terminal;
 use clap::CommandFactory;
-use orch_core::Exit;
+use orch_core::{Answer, Exit, Faults};
+use std::sync::Arc;
 
 /// What every verb may need.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) colour: Colour,
+    /// What tests make fail.
+    pub(crate) faults: Arc<dyn Faults>,
 }
 
-pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
-    let context = Context { colour: arguments.colour };
+pub(crate) fn run(arguments: Arguments, faults: Arc<dyn Faults>) -> anyhow::Result<Exit> {
+    let context = &Context { colour: arguments.colour, faults };
     match arguments.verb {
         Verb::Init { folder } => init::run(&folder),
         Verb::Run(arguments) => run::run(context, &arguments),
+        Verb::Resume { run, state, drive } => resume::run(context, run.as_deref(), &state, &drive),
+        Verb::Rerun(arguments) => run::rerun(context, &arguments),
+        Verb::Cancel { run, undo, state, drive } => resume::cancel(context, &run, undo, &state, &drive),
+        Verb::Approve(arguments) => answer(context, &arguments, Answer::Approve),
+        Verb::Reject(arguments) => answer(context, &arguments, Answer::Reject),
+        Verb::Settle { answer: arguments, how } => answer(
+            context,
+            &arguments,
+            match how {
+                Settled::Succeeded => Answer::Succeeded,
+                Settled::Failed => Answer::Failed,
+                Settled::Again => Answer::Again,
+            },
+        ),
         Verb::Plan { workflow, format } => plan::run(context, &workflow, format),
         Verb::Validate { files, format } => validate::run(&files, format),
         Verb::Graph { file, kind } => graph::run(&file, kind),
@@ -45,6 +64,11 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Doctor { workflow } => doctor::run(context, &workflow),
         Verb::Reference => reference::run(),
     }
+}
+
+fn answer(context: &Context, arguments: &AnswerArguments, answer: Answer) -> anyhow::Result<Exit> {
+    let AnswerArguments { run, task, comment, state } = arguments;
+    answer::run(context, run, task.as_ref(), answer, comment.as_deref(), state)
 }
 
 fn schema(of: SchemaOf) -> anyhow::Result<Exit> {

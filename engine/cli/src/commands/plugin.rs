@@ -9,10 +9,8 @@ use crate::prepare::{self, read_source};
 use crate::terminal;
 use camino::Utf8PathBuf;
 use orch_core::{Clock, Code, Exit, FoundPlugin, Manifest, PluginName, Size, Sources, visible};
-use orch_host::Host;
 use orch_registry::{FactState, FolderRegistry, PublishOptions, package};
 use orch_report::Table;
-use orch_store::StateFolder;
 use orch_workflow::ManifestSource;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -49,13 +47,6 @@ fn open(registry: &RegistryArguments) -> Result<FolderRegistry, Failure> {
     Ok(FolderRegistry::open(places::registry(registry.registry.as_deref(), &here)?)?)
 }
 
-/// A sandbox of its own for looking at a component; nothing it does is kept.
-fn scratch_host() -> anyhow::Result<(Host, tempfile::TempDir)> {
-    let folder = tempfile::tempdir()?;
-    let host = prepare::host(&StateFolder::open(&folder.path().join("state")).map_err(Failure::from)?)?;
-    Ok((host, folder))
-}
-
 /// Compiles a plugin's source and puts its manifest inside.
 fn build(folder: &Path) -> anyhow::Result<(Vec<u8>, PluginName)> {
     let source = manifest_of(folder)?;
@@ -63,7 +54,7 @@ fn build(folder: &Path) -> anyhow::Result<(Vec<u8>, PluginName)> {
     let component = std::fs::read(&file)?;
     orch_host::precheck(&component)
         .map_err(|error| Failure::new(Code::InvalidComponent, format!("`{}`: {error}", file.display())))?;
-    let (host, _scratch) = scratch_host()?;
+    let (host, _scratch) = prepare::scratch_host()?;
     let complete = source.tasks.values().all(|task| task.input.is_some() && task.output.is_some());
     let described = if complete {
         std::collections::BTreeMap::new()
@@ -170,7 +161,7 @@ fn check(file: &Path) -> anyhow::Result<Exit> {
     if !problems.is_empty() {
         return Ok(Exit::Invalid);
     }
-    let (host, _scratch) = scratch_host()?;
+    let (host, _scratch) = prepare::scratch_host()?;
     let found = FoundPlugin {
         digest: orch_core::Digest::of(&bytes),
         manifest: Arc::new(manifest),

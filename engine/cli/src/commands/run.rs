@@ -1,98 +1,152 @@
-//! `run`: the main job.
+//! `run` and `rerun`: new runs.
 
-use super::Context;
-use crate::args::{Format, RunArguments};
-use crate::clock::{SystemClock, new_run};
+use super::{Context, resume, runs};
+use crate::args::{RerunArguments, RunArguments, StateArguments};
+use crate::clock::new_run;
+use crate::drive::{Ready, drive, own};
 use crate::failure::Failure;
+use crate::places::{self, WorkflowPlace};
 use crate::prepare::{self, LockMode, Prepared};
 use crate::terminal;
-use orch_core::{Code, Exit, LogLevel, Record, RunId};
-use orch_report::{Live, LiveOptions, RunView};
-use orch_scheduler::{Dispatcher, Observer, RunError, RunRequest};
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio_util::sync::CancellationToken;
+use orch_core::{Code, Digest, Exit, RunId, RunStore};
+use orch_scheduler::{Beginning, RerunError};
+use orch_store::{Owned, SqliteStore, StateFolder};
+use serde_json::Value;
+use std::sync::Arc;
 
-/// How often the timer wheel is looked at while guests keep every thread busy: they yield each 10 ms.
-const TIMER_EVERY_POLLS: u32 = 7;
+/// Bytes of an idempotency key.
+const LONGEST_KEY: usize = 256;
 
-pub(crate) fn run(context: Context, arguments: &RunArguments) -> anyhow::Result<Exit> {
+pub(crate) fn run(context: &Context, arguments: &RunArguments) -> anyhow::Result<Exit> {
+    let state = arguments.workflow.state.as_deref();
+    if let Some(key) = &arguments.idempotency_key
+        && let Some(exit) = asked_before(context, arguments, key)?
+    {
+        return Ok(exit);
+    }
     let prepared = prepare::prepare(&arguments.workflow, LockMode::Follow)?;
-    let (folder, store) = prepare::open_state(&prepared.place, arguments.workflow.state.as_deref())?;
-    let host = prepare::host(&folder)?;
+    let run = match &arguments.idempotency_key {
+        Some(key) => run_of_key(prepared.plan.workflow(), key),
+        None => new_run(),
+    };
+    let (folder, store) = prepare::open_state(context, &prepared.place, state)?;
+    let owned = own(&store, &run)?;
+    if store.read(&run, 0).is_ok() {
+        // Another process that was asked for the same was quicker, and is done.
+        drop((owned, store));
+        return run_again(context, arguments, &run);
+    }
+    let beginning = Beginning::New(None);
+    let options = places::options(&arguments.workflow.file, state);
+    let ready = ready(context, prepared, (run, owned, options), (folder, store), beginning)?;
+    drive(context, ready, &arguments.drive)
+}
+
+/// What came of a run that was asked for before with the same key; `None` when there is none.
+fn asked_before(context: &Context, arguments: &RunArguments, key: &str) -> anyhow::Result<Option<Exit>> {
+    if key.is_empty() || key.len() > LONGEST_KEY {
+        let message = format!("an idempotency key has 1 to {LONGEST_KEY} bytes, this one has {}", key.len());
+        return Err(Failure::new(Code::Usage, message).into());
+    }
+    let place = WorkflowPlace::of(&arguments.workflow.file)?;
+    let workflow = prepare::load_workflow(&place)?;
+    let run = run_of_key(workflow.workflow.name(), key);
+    match runs::open(context, &state_of(arguments)) {
+        Ok(store) if store.read(&run, 0).is_ok() => run_again(context, arguments, &run).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// A run that was asked for once more: its end if it is over, else it goes on.
+fn run_again(context: &Context, arguments: &RunArguments, run: &RunId) -> anyhow::Result<Exit> {
+    let state = state_of(arguments);
+    let store = runs::open(context, &state)?;
+    if let Some(outcome) = runs::outcome(&store, run)? {
+        terminal::talk(&format!("run {run} has this idempotency key, and {outcome} before"));
+        return Ok(outcome.exit());
+    }
+    terminal::talk(&format!("run {run} has this idempotency key, and is not over"));
+    drop(store);
+    resume::go_on(context, run.clone(), &state, &arguments.drive)
+}
+
+fn state_of(arguments: &RunArguments) -> StateArguments {
+    StateArguments { workflow: arguments.workflow.file.clone(), state: arguments.workflow.state.clone() }
+}
+
+/// The id of the one run of a workflow that has a key.
+fn run_of_key(workflow: &str, key: &str) -> RunId {
+    let digest = Digest::of(format!("orch-wasm idempotency key v1\n{}\n{workflow}\n{key}", workflow.len()).as_bytes());
+    RunId::try_from(&digest.hex()[..32])
+        .unwrap_or_else(|error| unreachable!("a digest has hexadecimal digits: {error}"))
+}
+
+/// Loads what a plan needs and keeps it, so that the run can be resumed whatever happens to the registry.
+fn ready(
+    context: &Context,
+    prepared: Prepared,
+    (run, owned, options): (RunId, Owned, String),
+    (folder, store): (StateFolder, Arc<SqliteStore>),
+    beginning: Beginning,
+) -> anyhow::Result<Ready> {
+    let (host, blobs) = prepare::host(&context.faults, &folder)?;
     prepare::load(&host, &prepared)?;
+    prepare::keep(&blobs, &prepared)?;
     tell(&prepared)?;
-    raise_open_files();
-    let jobs = arguments.jobs.map_or_else(processors, usize::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        // One more than there are guests to keep busy: the dispatcher runs beside them, so that the end of a task and the start of
-        // the next need no other thread to wake up.
-        .worker_threads(jobs.min(processors() * 4) + 1)
-        .event_interval(TIMER_EVERY_POLLS)
-        .enable_all()
-        .build()?;
+    Ok(Ready { run, owned, options, plan: prepared.plan, beginning, folder, store, host })
+}
+
+pub(crate) fn rerun(context: &Context, arguments: &RerunArguments) -> anyhow::Result<Exit> {
+    let store = runs::open(context, &arguments.state)?;
+    let before = runs::find(&store, &arguments.run)?;
+    let records = store.read(&before, 0).map_err(Failure::from)?;
+    let plan = resume::plan_of(&records)?;
+    let workflow = arguments.as_workflow(inputs(plan.inputs(), &arguments.inputs));
+    let prepared = prepare::prepare(&workflow, LockMode::Follow)?;
+    if plan.workflow() != prepared.plan.workflow() {
+        let shown = orch_core::visible(plan.workflow()).into_owned();
+        let message = format!("run {before} is one of `{shown}`, not of `{}`", prepared.plan.workflow());
+        let help = format!("name its file with --workflow (it was started as `{}`)", orch_core::visible(plan.file()));
+        return Err(Failure::new(Code::CannotRerun, message).help(help).into());
+    }
+    let descendants = arguments.with_descendants;
+    let carried = orch_scheduler::carried(&before, &records, &plan, &prepared.plan, &arguments.from, descendants)
+        .map_err(|error| cannot_rerun(&error))?;
+    let beginning = Beginning::New(Some(carried));
+    let (folder, store) = prepare::open_state(context, &prepared.place, arguments.state.state.as_deref())?;
     let run = new_run();
-    let shown = Arc::new(Mutex::new(shown(context, arguments, &run)));
-    let dispatcher = Dispatcher { store, runner: Arc::new(host.clone()), clock: Arc::new(SystemClock), jobs };
-    let observed = Arc::clone(&shown);
-    let observer: Observer =
-        Arc::new(move |record| observed.lock().unwrap_or_else(PoisonError::into_inner).take(record));
-    let cancel = CancellationToken::new();
-    let request = RunRequest { run: run.clone(), plan: Arc::new(prepared.plan), observer, cancel: cancel.clone() };
-    let driven = runtime.spawn(async move { dispatcher.run(request).await });
-    let ended = runtime.block_on(async {
-        tokio::select! {
-            ended = driven => ended,
-            never = listen(cancel) => match never {},
-        }
-    })?;
-    runtime.shutdown_background();
-    let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
-    shown.clear();
-    let outcome = ended.map_err(failure)?;
-    let view = shown.view();
-    let reports = arguments.reports.clone().unwrap_or_else(|| folder.path().join("reports").join(run.as_str()));
-    let written = write_reports(&reports, &run, view);
-    if arguments.format == Format::Text {
-        let style = terminal::style(context.colour, &std::io::stdout());
-        terminal::print(&format!("\n{}", orch_report::summary(view, style, terminal::width())))?;
-    }
-    match written {
-        Ok(()) => {
-            terminal::talk(&format!("run {run}; reports in {}", orch_core::visible(&reports.display().to_string())))
-        }
-        Err(error) => {
-            let failure = Failure::new(
-                Code::StateUnusable,
-                format!("`{}`: the reports cannot be written: {error}", reports.display()),
-            );
-            return Err(failure
-                .help("the run itself is recorded: `orch-wasm runs show` prints each report")
-                .exit(Exit::Errored)
-                .into());
-        }
-    }
-    Ok(outcome.exit())
+    let owned = own(&store, &run)?;
+    let options = places::options(&arguments.state.workflow, arguments.state.state.as_deref());
+    let ready = ready(context, prepared, (run, owned, options), (folder, store), beginning)?;
+    drive(context, ready, &arguments.drive)
 }
 
-/// Each task may have some hundred files open; the usual soft limit of 1,024 is for programs that call `select`.
-fn raise_open_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // Refused or not: what a task cannot open is told then.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+/// The inputs of the earlier run, with what is given now on top.
+fn inputs(before: &Value, given: &[String]) -> Vec<String> {
+    let name_of = |pair: &String| pair.split_once('=').map(|(name, _)| name.to_owned());
+    let now: Vec<String> = given.iter().filter_map(name_of).collect();
+    let mut all: Vec<String> = before
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, value)| !value.is_null() && !now.contains(name))
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name}={text}"),
+            other => format!("{name}={other}"),
+        })
+        .collect();
+    all.extend(given.iter().cloned());
+    all
 }
 
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn failure(error: RunError) -> anyhow::Error {
-    match error {
-        RunError::Store(error) => Failure::from(error).into(),
-        RunError::Illegal(error) => anyhow::Error::new(error).context("this is a bug in orch-wasm: please report it"),
-    }
+fn cannot_rerun(error: &RerunError) -> Failure {
+    let help = match error {
+        RerunError::UnknownTask(_) => {
+            "`orch-wasm graph` shows the tasks; one inside of another file goes by the task that holds it"
+        }
+        RerunError::Changed { .. } => "begin at the first of them, with --with-descendants",
+    };
+    Failure::new(Code::CannotRerun, error.to_string()).help(help)
 }
 
 /// Warnings and what the lock learned, before anything runs.
@@ -107,87 +161,6 @@ fn tell(prepared: &Prepared) -> anyhow::Result<()> {
         for news in &prepared.lock_news {
             terminal::talk(&format!("locked {news}"));
         }
-    }
-    Ok(())
-}
-
-/// First signal: stop in order. Second: end at once.
-async fn listen(cancel: CancellationToken) -> std::convert::Infallible {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
-        // Without signals the run still goes on; only stopping it in order is not possible.
-        _ => std::future::pending().await,
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        if cancel.is_cancelled() {
-            terminal::talk("ended at once; what was not finished is in the log as begun");
-            #[expect(clippy::exit, reason = "the second signal asks for exactly this")]
-            std::process::exit(i32::from(Exit::Cancelled as u8));
-        }
-        cancel.cancel();
-    }
-}
-
-/// Where records go while the run is on.
-enum Shown {
-    Live(Box<Live>),
-    Lines { run: RunId, view: Box<RunView> },
-}
-
-fn shown(context: Context, arguments: &RunArguments, run: &RunId) -> Shown {
-    match arguments.format {
-        Format::Json => Shown::Lines { run: run.clone(), view: Box::default() },
-        Format::Text => Shown::Live(Box::new(Live::new(LiveOptions {
-            terminal: std::io::stderr().is_terminal(),
-            style: terminal::style(context.colour, &std::io::stderr()),
-            width: terminal::width(),
-            level: if arguments.verbose { LogLevel::Trace } else { LogLevel::Warn },
-        }))),
-    }
-}
-
-impl Shown {
-    fn take(&mut self, record: &Record) {
-        match self {
-            Shown::Live(live) => live.take(record),
-            Shown::Lines { run, view } => {
-                view.take(record);
-                // A reader that went away does not stop the run; its log is on disk.
-                let _ = terminal::print(&(orch_report::json_line(run, record) + "\n"));
-            }
-        }
-    }
-
-    fn clear(&mut self) {
-        if let Shown::Live(live) = self {
-            live.clear();
-        }
-    }
-
-    fn view(&self) -> &RunView {
-        match self {
-            Shown::Live(live) => live.view(),
-            Shown::Lines { view, .. } => view,
-        }
-    }
-}
-
-/// SARIF, JUnit and Markdown in a folder.
-fn write_reports(folder: &Path, run: &RunId, view: &RunView) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let files: [(&str, String); 3] = [
-        ("findings.sarif", orch_report::sarif(view)),
-        ("junit.xml", orch_report::junit(view)),
-        ("report.md", orch_report::markdown(run.as_str(), view)),
-    ];
-    for (name, content) in files {
-        let place: PathBuf = folder.join(name);
-        std::fs::write(place, content)?;
     }
     Ok(())
 }

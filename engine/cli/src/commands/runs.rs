@@ -2,31 +2,45 @@
 
 use super::Context;
 use crate::args::{Format, RunFormat, RunsVerb, StateArguments};
+use crate::clock::SystemClock;
 use crate::failure::Failure;
 use crate::places::WorkflowPlace;
 use crate::terminal;
-use orch_core::{Code, Exit, LogLevel, RunId, RunStore, TaskId};
+use orch_core::{Clock, Code, Event, Exit, LogLevel, RunId, RunOutcome, RunStore, RunSummary, StepId, Timestamp};
 use orch_report::{RunView, Table};
-use orch_store::{SqliteStore, StateFolder};
+use orch_store::{FolderBlobs, PruneRequest, SqliteStore, StateFolder};
+use std::sync::Arc;
 
-pub(crate) fn run(context: Context, verb: &RunsVerb) -> anyhow::Result<Exit> {
+pub(crate) fn run(context: &Context, verb: &RunsVerb) -> anyhow::Result<Exit> {
     match verb {
-        RunsVerb::List { state, most, format } => list(state, *most, *format),
+        RunsVerb::List { state, most, format } => list(context, state, *most, *format),
         RunsVerb::Show { run, state, format } => show(context, run, state, *format),
         RunsVerb::Logs { run, task, state } => logs(context, run, task.as_ref(), state),
-        RunsVerb::Verify { run, state } => verify(run, state),
+        RunsVerb::Verify { run, state } => verify(context, run, state),
+        RunsVerb::Prune { older_than, keep, most, dry_run, state } => {
+            let now = SystemClock.now();
+            let before = |age: &orch_core::Period| Timestamp(now.0.saturating_sub_unsigned(age.millis()));
+            let request = PruneRequest {
+                now,
+                older_than: older_than.as_ref().map(before),
+                keep: *keep,
+                most_bytes: most.map(orch_core::Size::bytes),
+                dry_run: *dry_run,
+            };
+            prune(context, &request, state)
+        }
     }
 }
 
 /// The store of a workflow that has run before.
-pub(crate) fn open(state: &StateArguments) -> Result<SqliteStore, Failure> {
+pub(crate) fn open(context: &Context, state: &StateArguments) -> Result<SqliteStore, Failure> {
     let place = WorkflowPlace::of(&state.workflow)?;
     let folder = place.state(state.state.as_deref());
     let folder = StateFolder::existing(&folder).map_err(|_| {
         Failure::new(Code::UnknownRun, format!("there are no runs in `{}` yet", folder.display()))
             .help("`orch-wasm run` makes one; --workflow or --state name another place")
     })?;
-    Ok(SqliteStore::new(folder))
+    Ok(SqliteStore::with_faults(folder, Arc::clone(&context.faults)))
 }
 
 /// A run by id, unique part of it, or `latest`.
@@ -34,24 +48,33 @@ pub(crate) fn find(store: &SqliteStore, name: &str) -> Result<RunId, Failure> {
     Ok(store.resolve(name)?)
 }
 
-fn list(state: &StateArguments, most: usize, format: Format) -> anyhow::Result<Exit> {
-    let runs = match open(state) {
-        Ok(store) => store.list(None, most).map_err(Failure::from)?,
+fn list(context: &Context, state: &StateArguments, most: usize, format: Format) -> anyhow::Result<Exit> {
+    let (runs, running) = match open(context, state) {
+        Ok(store) => {
+            let runs = store.list(None, most).map_err(Failure::from)?;
+            let open = runs.iter().filter(|run| run.outcome.is_none()).map(|run| run.run.clone());
+            let running: Vec<RunId> = open.filter(|run| store.is_driven(run)).collect();
+            (runs, running)
+        }
         Err(none) => {
             // No run yet is an empty list, not a failure.
             terminal::talk(&none.message);
-            Vec::new()
+            (Vec::new(), Vec::new())
         }
     };
     if format == Format::Json {
-        let lines: Result<String, _> =
-            runs.iter().map(|run| serde_json::to_string(run).map(|line| line + "\n")).collect();
-        terminal::print(&lines?)?;
+        let mut lines = String::new();
+        for run in &runs {
+            let mut line = serde_json::to_value(run)?;
+            line["state"] = state_word(run, &running).into();
+            lines.push_str(&format!("{line}\n"));
+        }
+        terminal::print(&lines)?;
         return Ok(Exit::Succeeded);
     }
     let mut table = Table::new(["run", "started", "took", "outcome", "workflow"]);
     for run in runs {
-        let outcome = run.outcome.map_or("not finished", |outcome| outcome.word());
+        let outcome = state_word(&run, &running);
         let took = format!("{:.1} s", (run.updated.0 - run.created.0) as f64 / 1_000.0);
         table.row([run.run.as_str(), &time(run.created), &took, outcome, &run.workflow]);
     }
@@ -59,13 +82,31 @@ fn list(state: &StateArguments, most: usize, format: Format) -> anyhow::Result<E
     Ok(Exit::Succeeded)
 }
 
+/// Its outcome, or how it stands.
+fn state_word(run: &RunSummary, running: &[RunId]) -> &'static str {
+    match run.outcome {
+        Some(outcome) => outcome.word(),
+        None if running.contains(&run.run) => "running",
+        None if run.suspended => "waiting",
+        None => "interrupted",
+    }
+}
+
+/// How a run ended, if it did.
+pub(crate) fn outcome(store: &SqliteStore, run: &RunId) -> Result<Option<RunOutcome>, Failure> {
+    Ok(store.read(run, 0)?.iter().rev().find_map(|record| match record.event {
+        Event::RunFinished { outcome, .. } => Some(outcome),
+        _ => None,
+    }))
+}
+
 pub(crate) fn time(at: orch_core::Timestamp) -> String {
     let zoned = jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_zoned(jiff::tz::TimeZone::system()));
     zoned.map_or_else(|_| "?".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-fn show(context: Context, run: &str, state: &StateArguments, format: RunFormat) -> anyhow::Result<Exit> {
-    let store = open(state)?;
+fn show(context: &Context, run: &str, state: &StateArguments, format: RunFormat) -> anyhow::Result<Exit> {
+    let store = open(context, state)?;
     let run = find(&store, run)?;
     let records = store.read(&run, 0).map_err(Failure::from)?;
     let view = RunView::of(&records);
@@ -76,7 +117,8 @@ fn show(context: Context, run: &str, state: &StateArguments, format: RunFormat) 
         RunFormat::Markdown => orch_report::markdown(run.as_str(), &view),
         RunFormat::Text => {
             let style = terminal::style(context.colour, &std::io::stdout());
-            let head = format!("{} {}  {}\n", style.bold("run"), run, time(view.created));
+            let of = view.rerun_of.as_ref().map_or_else(String::new, |of| format!("  repeats a part of run {of}"));
+            let head = format!("{} {}  {}{of}\n", style.bold("run"), run, time(view.created));
             head + &orch_report::task_table(&view, style) + &orch_report::summary(&view, style, terminal::width())
         }
     };
@@ -84,20 +126,41 @@ fn show(context: Context, run: &str, state: &StateArguments, format: RunFormat) 
     Ok(Exit::Succeeded)
 }
 
-fn logs(context: Context, run: &str, task: Option<&TaskId>, state: &StateArguments) -> anyhow::Result<Exit> {
-    let store = open(state)?;
+fn logs(context: &Context, run: &str, task: Option<&StepId>, state: &StateArguments) -> anyhow::Result<Exit> {
+    let store = open(context, state)?;
     let run = find(&store, run)?;
     let records = store.read(&run, 0).map_err(Failure::from)?;
     if let Some(task) = task {
-        super::explain::task_of(&RunView::of(&records), task)?;
+        super::explain::task_of(&RunView::of(&records), &task.task)?;
     }
     let style = terminal::style(context.colour, &std::io::stdout());
     terminal::print(&orch_report::log_lines(&records, task, LogLevel::Trace, style))?;
     Ok(Exit::Succeeded)
 }
 
-fn verify(run: &str, state: &StateArguments) -> anyhow::Result<Exit> {
-    let store = open(state)?;
+fn prune(context: &Context, request: &PruneRequest, state: &StateArguments) -> anyhow::Result<Exit> {
+    if request.older_than.is_none() && request.keep.is_none() && request.most_bytes.is_none() {
+        let failure = Failure::new(Code::Usage, "no rule says which runs may go");
+        return Err(failure.help("give --older-than, --keep or --most; --dry-run shows what would go").into());
+    }
+    let store = open(context, state)?;
+    let blobs = FolderBlobs::with_faults(store.folder().clone(), Arc::clone(&context.faults));
+    let pruned = store.prune(&blobs, request).map_err(Failure::from)?;
+    for run in &pruned.runs {
+        terminal::print(&format!("{run}\n"))?;
+    }
+    let what = if request.dry_run { "would go" } else { "are gone" };
+    let runs = orch_core::plural(pruned.runs.len(), "run");
+    let blobs = orch_core::plural(usize::try_from(pruned.blobs).unwrap_or(usize::MAX), "artifact");
+    terminal::talk(&format!("{runs} and {blobs} {what}, {}", orch_core::Size::from_bytes(pruned.bytes)));
+    if pruned.unfinished {
+        terminal::talk("there is more than one call removes: start it again");
+    }
+    Ok(Exit::Succeeded)
+}
+
+fn verify(context: &Context, run: &str, state: &StateArguments) -> anyhow::Result<Exit> {
+    let store = open(context, state)?;
     let run = find(&store, run)?;
     let found = store.verify(&run).map_err(Failure::from)?;
     match found.broken_at {

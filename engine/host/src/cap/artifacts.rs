@@ -41,7 +41,7 @@ impl Host for Guest {
         }
         let blob = match self.artifacts.blobs.create() {
             Ok(blob) => blob,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Ok(Err(self.artifacts.broke(&error))),
         };
         self.audit.used(&format!("artifacts {name}"));
         let media_type = shorten(&visible(&media_type), MEDIA_TYPE).into_owned();
@@ -61,7 +61,7 @@ impl HostArtifact for Guest {
             return Ok(Err(format!("the artifact `{}` is finished", artifact.name)));
         };
         if let Err(error) = blob.write(&chunk) {
-            return Ok(Err(error.to_string()));
+            return Ok(Err(self.artifacts.broke(&error)));
         }
         self.artifacts.bytes += chunk.len() as u64;
         artifact.bytes += chunk.len() as u64;
@@ -75,7 +75,7 @@ impl HostArtifact for Guest {
         };
         let digest = match blob.finish() {
             Ok(digest) => digest,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Ok(Err(self.artifacts.broke(&error))),
         };
         self.audit.live.stored(StoredArtifact {
             name: artifact.name.clone(),

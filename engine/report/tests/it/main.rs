@@ -51,9 +51,16 @@ fn records() -> Vec<Record> {
         needs: vec![],
         what: what.clone(),
         decisions: vec![allowed("fs source read"), allowed("fs config read")],
+        hook: None,
     };
-    let broken = TaskSummary { id: task("broken"), needs: vec![], what, decisions: vec![] };
-    let gate = TaskSummary { id: task("gate"), needs: vec![task("scan")], what: TaskKind::Gate, decisions: vec![] };
+    let broken = TaskSummary { id: task("broken"), needs: vec![], what, decisions: vec![], hook: None };
+    let gate = TaskSummary {
+        id: task("gate"),
+        needs: vec![task("scan")],
+        what: TaskKind::Gate,
+        decisions: vec![],
+        hook: None,
+    };
     let refusal = Refusal {
         capability: "fs".into(),
         target: EVIL.into(),
@@ -63,13 +70,14 @@ fn records() -> Vec<Record> {
     };
     let usage = Usage { wall_ms: 1_234, used: vec!["fs source read".into()], ..Usage::default() };
     let finished = |id: &str, outcome, failure, usage| Event::TaskFinished {
-        task: task(id),
+        task: task(id).into(),
         outcome,
         output: None,
         reason: None,
         failure,
         usage,
         tolerated: false,
+        key: None,
     };
     let events = vec![
         Event::RunCreated {
@@ -80,17 +88,20 @@ fn records() -> Vec<Record> {
             plan: serde_json::json!({}),
             tasks: vec![scan, broken, gate],
             inputs: serde_json::json!({}),
+            requester: None,
+            rerun_of: None,
+            again: Vec::new(),
         },
-        Event::TaskStarted { task: task("scan"), attempt: 1 },
+        Event::TaskStarted { task: task("scan").into(), attempt: 1 },
         Event::TaskLog {
-            task: task("scan"),
+            task: task("scan").into(),
             level: LogLevel::Warn,
             message: EVIL.into(),
             fields: vec![(EVIL.into(), EVIL.into())],
         },
-        Event::TaskProgress { task: task("scan"), done: 1, total: Some(2), note: Some(EVIL.into()) },
+        Event::TaskProgress { task: task("scan").into(), done: 1, total: Some(2), note: Some(EVIL.into()) },
         Event::TaskFindings {
-            task: task("scan"),
+            task: task("scan").into(),
             findings: vec![
                 finding("low-rule", Severity::Low, FindingStatus::Open, "b.txt"),
                 finding("bad-rule", Severity::Critical, FindingStatus::Open, "dir/ä b#.txt"),
@@ -98,9 +109,9 @@ fn records() -> Vec<Record> {
                 finding("waived-rule", Severity::High, FindingStatus::Open, "w.txt"),
             ],
         },
-        Event::TaskRefused { task: task("scan"), refusal },
+        Event::TaskRefused { task: task("scan").into(), refusal },
         Event::ArtifactStored {
-            task: task("scan"),
+            task: task("scan").into(),
             artifact: StoredArtifact {
                 name: ArtifactName::try_from("a.json").unwrap(),
                 media_type: "x".into(),
@@ -109,16 +120,16 @@ fn records() -> Vec<Record> {
             },
         },
         finished("scan", TaskOutcome::Succeeded, None, usage),
-        Event::TaskStarted { task: task("broken"), attempt: 1 },
+        Event::TaskStarted { task: task("broken").into(), attempt: 1 },
         finished(
             "broken",
             TaskOutcome::Errored,
             Some(Failure::new(FailureKind::Trap, EVIL).with_fix("look")),
             Usage::default(),
         ),
-        Event::TaskStarted { task: task("gate"), attempt: 1 },
+        Event::TaskStarted { task: task("gate").into(), attempt: 1 },
         Event::GateDecided {
-            task: task("gate"),
+            task: task("gate").into(),
             decision: GateDecision {
                 checks: vec![
                     CheckResult {

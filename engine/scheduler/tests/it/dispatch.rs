@@ -57,7 +57,7 @@ fn an_input_is_filled_in_and_an_expression_that_breaks_is_the_task_s_own() {
     let kept = Arc::clone(&inputs);
     let runner = Scripted::new(move |attempt, _| {
         kept.lock().unwrap().push(attempt.input.clone());
-        Box::pin(async move { by_name(attempt.task.as_str()) })
+        Box::pin(async move { by_name(attempt.task.task.as_str()) })
     });
     let plan = plan(
         "  a: { uses: test/any@1 }\n  b: { uses: test/any@1, needs: [a], with: { text: \"${{ tasks.a.outputs.from }} said\" } }\n  c: { uses: test/any@1, needs: [a], with: { n: \"${{ tasks.a.outputs.missing }}\" } }\n",
@@ -76,7 +76,7 @@ fn no_more_than_jobs_at_once_and_as_many_as_that() {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             now.fetch_sub(1, Ordering::SeqCst);
-            by_name(attempt.task.as_str())
+            by_name(attempt.task.task.as_str())
         })
     });
     let tasks: String = (0..20).map(|task| format!("  t{task}: {{ uses: test/any@1 }}\n")).collect();
@@ -104,7 +104,7 @@ fn nothing_starts_before_its_start_is_on_disk() {
     let kept = Arc::clone(&started);
     let runner = Scripted::new(move |attempt, _| {
         kept.lock().unwrap().push(attempt.task.to_string());
-        Box::pin(async move { by_name(attempt.task.as_str()) })
+        Box::pin(async move { by_name(attempt.task.task.as_str()) })
     });
     let plan = plan("  a: { uses: test/any@1 }\n  b: { uses: test/any@1, needs: [a] }\n");
     let store = MemoryStore { fails_after: Some(1), ..MemoryStore::default() };
@@ -118,8 +118,8 @@ fn nothing_starts_before_its_start_is_on_disk() {
 fn a_panic_of_the_runner_costs_one_task() {
     let runner = Scripted::new(|attempt, _| {
         Box::pin(async move {
-            assert!(attempt.task.as_str() != "bad", "planted");
-            by_name(attempt.task.as_str())
+            assert!(attempt.task.task.as_str() != "bad", "planted");
+            by_name(attempt.task.task.as_str())
         })
     });
     let plan = plan(

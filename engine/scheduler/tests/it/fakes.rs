@@ -2,10 +2,11 @@
 
 use camino::Utf8Path;
 use orch_core::{
-    Attempt, AttemptOutput, AttemptResult, BoxFuture, Clock, Digest, Event, Failure, FailureKind, LiveEvents, Manifest,
-    Policy, Record, RunId, RunOutcome, RunStore, RunSummary, Source, StoreError, TaskRunner, Timestamp, Usage,
+    Admission, Attempt, AttemptOutput, AttemptResult, BoxFuture, Clock, Digest, Event, Failure, FailureKind,
+    GroupStore, GroupTicket, LiveEvents, Manifest, NoFaults, Person, Policy, Record, RunId, RunOutcome, RunStore,
+    RunSummary, Source, StepId, StoreError, TaskRunner, Timestamp, Usage, Wish,
 };
-use orch_scheduler::{Dispatcher, RunError, RunRequest};
+use orch_scheduler::{Beginning, Dispatcher, Driven, RunError, RunRequest};
 use orch_workflow::{Plan, PlanRequest, Resolved};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -17,6 +18,17 @@ pub(crate) struct MemoryStore {
     pub(crate) appends: Mutex<Vec<usize>>,
     /// Appends that succeed before one fails.
     pub(crate) fails_after: Option<usize>,
+    pub(crate) wishes: Mutex<Vec<(u64, Wish)>>,
+}
+
+impl GroupStore for MemoryStore {
+    fn enter(&self, _ticket: &GroupTicket, _now: Timestamp) -> Result<Admission, StoreError> {
+        Ok(Admission::Admitted)
+    }
+
+    fn leave(&self, _run: &RunId) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 impl RunStore for MemoryStore {
@@ -62,6 +74,7 @@ impl RunStore for MemoryStore {
                     created: records[0].at,
                     updated: records[records.len() - 1].at,
                     outcome,
+                    suspended: false,
                     events: records.len() as u64,
                 }
             })
@@ -69,6 +82,26 @@ impl RunStore for MemoryStore {
         runs.sort_by(|a, b| b.run.cmp(&a.run));
         runs.truncate(most);
         Ok(runs)
+    }
+
+    fn wishes(&self, _run: &RunId) -> Result<Vec<(u64, Wish)>, StoreError> {
+        Ok(self.wishes.lock().unwrap().clone())
+    }
+
+    fn granted(&self, _run: &RunId, number: u64) -> BoxFuture<Result<(), StoreError>> {
+        self.wishes.lock().unwrap().retain(|(other, _)| *other > number);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn result_of(&self, key: &Digest) -> Result<Option<(RunId, StepId)>, StoreError> {
+        let runs = self.runs.lock().unwrap();
+        let found = runs.iter().find_map(|(run, records)| {
+            records.iter().find_map(|record| match &record.event {
+                Event::TaskFinished { task, key: Some(of), .. } if of == key => Some((run.clone(), task.clone())),
+                _ => None,
+            })
+        });
+        Ok(found)
     }
 }
 
@@ -86,7 +119,7 @@ impl Scripted {
 
     /// Every task ends at once: as its id begins.
     pub(crate) fn by_name() -> Scripted {
-        Scripted::new(|attempt, _| Box::pin(async move { by_name(attempt.task.as_str()) }))
+        Scripted::new(|attempt, _| Box::pin(async move { by_name(attempt.task.task.as_str()) }))
     }
 }
 
@@ -106,6 +139,10 @@ pub(crate) fn by_name(task: &str) -> AttemptResult {
 impl TaskRunner for Scripted {
     fn run(&self, attempt: Attempt, live: Arc<dyn LiveEvents>) -> BoxFuture<AttemptResult> {
         (self.0)(attempt, live)
+    }
+
+    fn depends_on(&self, attempt: &Attempt) -> BoxFuture<Result<Digest, Failure>> {
+        Box::pin(std::future::ready(Ok(Digest::of(format!("{} {}", attempt.task, attempt.input).as_bytes()))))
     }
 }
 
@@ -133,12 +170,13 @@ pub(crate) fn plan_of(text: &str) -> Plan {
     .unwrap();
     let resolved = Resolved { manifest: Arc::new(manifest), digest: Digest::of(b"any"), signer: None };
     let plugins: BTreeMap<_, _> =
-        workflow.plugin_references().into_iter().map(|used| (used.uses, resolved.clone())).collect();
+        workflow.plugin_references().into_iter().map(|used| (("/w".into(), used.uses), resolved.clone())).collect();
     let (plan, problems) = orch_workflow::plan(&PlanRequest {
         workflow: &workflow,
         source: &source,
         folder: Utf8Path::new("/w"),
         inputs: &BTreeMap::new(),
+        nested: &orch_workflow::NestedFiles::default(),
         plugins: &plugins,
         policy: &Policy::built_in("/w".into(), Vec::new()),
         waivers: &BTreeMap::new(),
@@ -185,10 +223,28 @@ pub(crate) fn run_in(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let seen: Arc<Mutex<Vec<Record>>> = Arc::default();
     let observed = Arc::clone(&seen);
-    let dispatcher = Dispatcher { store: store.clone(), runner: Arc::new(runner), clock: Arc::new(NoTime), jobs };
+    let dispatcher = Dispatcher {
+        store: store.clone(),
+        groups: store.clone(),
+        runner: Arc::new(runner),
+        clock: Arc::new(NoTime),
+        faults: Arc::new(NoFaults),
+        jobs,
+    };
     let observer = Arc::new(move |record: &Record| observed.lock().unwrap().push(record.clone()));
-    let request = RunRequest { run: run_id(number), plan: Arc::new(plan), observer, cancel };
-    let outcome = runtime.block_on(dispatcher.run(request));
+    let request = RunRequest {
+        run: run_id(number),
+        plan: Arc::new(plan),
+        beginning: Beginning::New(None),
+        by: Person { name: "ann".into(), groups: Vec::new() },
+        observer,
+        cancel,
+        pause: CancellationToken::new(),
+    };
+    let outcome = runtime.block_on(dispatcher.run(request)).map(|driven| match driven {
+        Driven::Ended(outcome) => outcome,
+        Driven::Suspended(waits) => panic!("the run waits for {waits:?}"),
+    });
     let records = store.read(&run_id(number), 0).unwrap_or_default();
     let seen = seen.lock().unwrap().clone();
     Ran { outcome, records, seen, store }

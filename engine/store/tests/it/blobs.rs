@@ -97,3 +97,37 @@ fn what_a_killed_process_left_is_swept_away_and_what_a_live_one_has_stays() {
     assert_eq!(std::fs::read(canary).unwrap(), b"alive");
     assert!(writer.finish().is_ok());
 }
+
+#[test]
+fn bytes_are_stored_once() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = blobs(folder.path());
+    let digest = blobs.put(b"component").unwrap();
+    assert_eq!(blobs.read(&digest).unwrap(), b"component");
+    let place = folder.path().join("state/blobs/sha256").join(&digest.hex()[..2]).join(digest.hex());
+    let first = std::fs::metadata(&place).unwrap().ino();
+    assert_eq!(blobs.put(b"component").unwrap(), digest);
+    assert_eq!(std::fs::metadata(&place).unwrap().ino(), first);
+    // One that was cut short is made whole.
+    std::fs::write(&place, "comp").unwrap();
+    assert_eq!(blobs.put(b"component").unwrap(), digest);
+    assert_eq!(blobs.read(&digest).unwrap(), b"component");
+    assert_eq!(files_in(&folder.path().join("state/work")), 0);
+}
+
+#[test]
+fn artifacts_are_laid_out_by_task_and_item() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = blobs(folder.path());
+    let digest = blobs.put(b"content").unwrap();
+    let files = ["scan", "build/test[0]", "build/test[17]"].map(|task| UpstreamArtifact {
+        task: task.parse().unwrap(),
+        name: "a.json".parse().unwrap(),
+        digest,
+    });
+    let staged = blobs.stage(&files).unwrap();
+    for place in ["scan/a.json", "test/0/a.json", "test/17/a.json"] {
+        assert_eq!(std::fs::read(staged.path().join(place)).unwrap(), b"content", "{place}");
+    }
+}

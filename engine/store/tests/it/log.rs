@@ -1,44 +1,8 @@
-use orch_core::{CancelReason, Digest, Event, Faults, RunId, RunOutcome, RunStore, StoreError, Timestamp};
+use crate::support::{append, created, finished, open, run, tell, wait};
+use orch_core::{Faults, RunId, RunOutcome, RunStore, StoreError, Timestamp};
 use orch_store::{SqliteStore, StateFolder};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-fn created() -> Event {
-    Event::RunCreated {
-        format: 1,
-        workflow: "w".into(),
-        file: "w.yaml".into(),
-        plan_hash: Digest::of(b""),
-        plan: serde_json::json!({}),
-        tasks: Vec::new(),
-        inputs: serde_json::json!({}),
-    }
-}
-
-fn finished() -> Event {
-    Event::RunFinished { outcome: RunOutcome::Succeeded, outputs: serde_json::json!({}) }
-}
-
-fn tell() -> Event {
-    Event::CancelRequested { reason: CancelReason::Requested }
-}
-
-fn run(number: u8) -> RunId {
-    RunId::try_from(format!("{number:032x}")).unwrap()
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-}
-
-fn append(store: &SqliteStore, run: &RunId, expected: u64, events: Vec<Event>) -> Result<(), StoreError> {
-    let at = Timestamp(1_000 + i64::try_from(expected).unwrap());
-    wait(store.append(run, expected, events.into_iter().map(|event| (at, event)).collect()))
-}
-
-fn open(folder: &tempfile::TempDir) -> SqliteStore {
-    SqliteStore::new(StateFolder::open(&folder.path().join("state")).unwrap())
-}
 
 #[test]
 fn what_is_acknowledged_is_read_back_by_another_process() {
@@ -180,7 +144,7 @@ fn folders_that_cannot_be_used_are_named() {
     let database = rusqlite::Connection::open(folder.path().join("state/state.db")).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
-    assert!(open(&folder).prepare().unwrap_err().to_string().contains("its format is 99, this program knows 1"));
+    assert!(open(&folder).prepare().unwrap_err().to_string().contains("its format is 99, this program knows 2"));
 }
 
 #[test]
@@ -190,4 +154,50 @@ fn what_is_made_is_private() {
     open(&folder).prepare().unwrap();
     let mode = std::fs::metadata(folder.path().join("state")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn a_stopped_program_leaves_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    append(&store, &run(1), 0, vec![created()]).unwrap();
+    store.list(None, 1).unwrap();
+    assert!(store.wish(&run(2), &orch_core::Wish::Cancel { by: orch_core::Person::default(), undo: false }).is_err());
+    drop(store);
+    let names: Vec<_> = std::fs::read_dir(folder.path().join("state"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("state.db"))
+        .collect();
+    assert_eq!(names, ["state.db"]);
+}
+
+#[test]
+fn an_append_that_nobody_waits_for_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    drop(store.append(&run(1), 0, vec![(Timestamp(1), created())]));
+    append(&store, &run(1), 1, vec![tell()]).unwrap();
+    // Several that were asked for in order are written in that order, whichever is waited for first.
+    let (second, third) = (
+        store.append(&run(1), 2, vec![(Timestamp(1), tell())]),
+        store.append(&run(1), 3, vec![(Timestamp(1), finished())]),
+    );
+    wait(third).unwrap();
+    wait(second).unwrap();
+    assert_eq!(store.verify(&run(1)).unwrap(), orch_store::Verification { events: 4, broken_at: None });
+}
+
+#[test]
+fn another_process_in_the_middle_of_writing_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    append(&store, &run(1), 0, vec![created()]).unwrap();
+    let other = crate::support::database(&folder);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| append(&store, &run(1), 1, vec![tell()]));
+        other.execute_batch("ROLLBACK").unwrap();
+        waiting.join().unwrap().unwrap();
+    });
 }

@@ -2,77 +2,11 @@
 
 use super::functions::{self, COUNTERS, COUNTING, STATUS, Style, Yields};
 use super::parse::{Ast, Expr, Flaw, Node};
+use super::surroundings::{EachKnown, Part, Place, References, Standing, Surroundings, TaskReference};
 use crate::read::{known, list, shown};
 use orch_core::{Code, Severity};
 use serde_json::Value;
 use std::ops::Range;
-
-/// Where an expression stands; that decides what it may look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    With,
-    Condition,
-    Permission,
-    TaskOutput,
-    WorkflowOutput,
-    Assert,
-}
-
-impl Place {
-    fn roots(self) -> &'static [&'static str] {
-        match self {
-            Place::With | Place::Condition | Place::WorkflowOutput => &["inputs", "tasks", "run"],
-            Place::Permission => &["inputs"],
-            Place::TaskOutput => &["inputs", "tasks", "run", "output"],
-            Place::Assert => &["inputs", "tasks", "run", "findings"],
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Place::With => "`with`",
-            Place::Condition => "`if`",
-            Place::Permission => "`permissions`",
-            Place::TaskOutput | Place::WorkflowOutput => "`outputs`",
-            Place::Assert => "`assert`",
-        }
-    }
-}
-
-/// How a task stands to the one whose expression is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Unknown,
-    NotNeeded,
-    /// Needed by a needed task.
-    Through,
-    Direct,
-}
-
-/// What there is around an expression.
-pub(crate) struct Surroundings<'a> {
-    pub(crate) place: Place,
-    pub(crate) inputs: &'a [&'a str],
-    pub(crate) standing: &'a dyn Fn(&str) -> Standing,
-    /// Names of tasks for messages; called only when there is one to write.
-    pub(crate) tasks: &'a dyn Fn() -> Vec<String>,
-}
-
-/// What an expression refers to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct References {
-    pub(crate) tasks: Vec<TaskReference>,
-    /// Whether it calls `success()`, `failure()` or `always()`.
-    pub(crate) status: bool,
-}
-
-/// `tasks.a.outputs.b.c`: the task `a` and the path `b`, `c`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TaskReference {
-    pub(crate) task: String,
-    pub(crate) path: Vec<String>,
-    pub(crate) at: Range<usize>,
-}
 
 /// Finds what is wrong in an expression, and what it refers to.
 pub(crate) fn check(expr: &Expr, around: &Surroundings<'_>) -> (References, Vec<Flaw>) {
@@ -81,13 +15,32 @@ pub(crate) fn check(expr: &Expr, around: &Surroundings<'_>) -> (References, Vec<
     (check.found, check.flaws)
 }
 
+/// What an expression refers to, whatever is around it.
+pub(crate) fn references(expr: &Expr) -> References {
+    let around = Surroundings {
+        place: Place::With,
+        inputs: &[],
+        standing: &|_| Standing::Direct,
+        tasks: &Vec::new,
+        each: EachKnown::Once,
+        ends_run: false,
+    };
+    check(expr, &around).0
+}
+
 /// What an expression certainly yields, if that is no boolean.
 pub(crate) fn yields_no_boolean(expr: &Expr) -> Option<&'static str> {
     match infer(expr.root()) {
-        Yields::Number => Some("a number"),
-        Yields::Text => Some("text"),
-        Yields::List => Some("a list"),
-        Yields::Boolean | Yields::Any => None,
+        Yields::Boolean => None,
+        other => other.words(),
+    }
+}
+
+/// What an expression certainly yields, if that is no list.
+pub(crate) fn yields_no_list(expr: &Expr) -> Option<&'static str> {
+    match infer(expr.root()) {
+        Yields::List => None,
+        other => other.words(),
     }
 }
 
@@ -136,21 +89,49 @@ fn is_set(ast: &Ast) -> bool {
     matches!(&target.node, Node::Name(name) if name == "findings") && matches!(function.as_str(), "of" | "all")
 }
 
-type Path<'a> = Vec<(&'a str, Range<usize>)>;
+/// A step from a value to one inside it.
+#[derive(Debug, Clone, Copy)]
+enum Step<'a> {
+    Name(&'a str),
+    /// `[0]`
+    Item,
+    /// Known in the run only.
+    Dynamic(&'a Ast),
+}
 
-/// `a.b['c']` as its root and the names that follow; `None` for anything else.
-fn chain(ast: &Ast) -> Option<(&str, Path<'_>)> {
+impl<'a> Step<'a> {
+    fn name(self) -> Option<&'a str> {
+        match self {
+            Step::Name(name) => Some(name),
+            Step::Item | Step::Dynamic(_) => None,
+        }
+    }
+
+    fn part(self) -> Part {
+        match self {
+            Step::Name(name) => Part::Name(name.to_owned()),
+            Step::Item => Part::Item,
+            Step::Dynamic(_) => Part::Dynamic,
+        }
+    }
+}
+
+/// `a.b['c'][0]` as its root and the steps that follow; `None` for anything else.
+fn chain(ast: &Ast) -> Option<(&str, Vec<Step<'_>>)> {
     match &ast.node {
         Node::Name(name) => Some((name, Vec::new())),
         Node::Field(operand, field) => {
             let (root, mut path) = chain(operand)?;
-            path.push((field, ast.at.clone()));
+            path.push(Step::Name(field));
             Some((root, path))
         }
         Node::Index(operand, index) => {
-            let Node::Literal(Value::String(key)) = &index.node else { return None };
             let (root, mut path) = chain(operand)?;
-            path.push((key, index.at.clone()));
+            path.push(match &index.node {
+                Node::Literal(Value::String(key)) => Step::Name(key),
+                Node::Literal(Value::Number(_)) => Step::Item,
+                _ => Step::Dynamic(index),
+            });
             Some((root, path))
         }
         _ => None,
@@ -188,6 +169,7 @@ impl<'c> Check<'c, '_> {
             && !self.locals.contains(&root)
         {
             self.root(ast, root, &path, false);
+            self.indices(&path);
             return;
         }
         match &ast.node {
@@ -199,8 +181,9 @@ impl<'c> Check<'c, '_> {
             }),
             Node::Has(operand, field) => match chain(operand) {
                 Some((root, mut path)) if !self.locals.contains(&root) => {
-                    path.push((field, ast.at.clone()));
+                    path.push(Step::Name(field));
                     self.root(operand, root, &path, true);
+                    self.indices(&path);
                 }
                 _ => self.walk(operand),
             },
@@ -235,12 +218,27 @@ impl<'c> Check<'c, '_> {
         }
     }
 
-    fn root(&mut self, ast: &Ast, root: &str, path: &Path<'_>, optional: bool) {
-        let roots = self.around.place.roots();
+    /// Expressions inside the brackets of a chain.
+    fn indices(&mut self, path: &[Step<'c>]) {
+        for step in path {
+            if let Step::Dynamic(index) = step {
+                self.walk(index);
+            }
+        }
+    }
+
+    fn root(&mut self, ast: &Ast, root: &str, path: &[Step<'_>], optional: bool) {
+        let roots = self.around.roots();
+        let roots = roots.as_slice();
         let at = extent(ast);
+        self.found.beyond_inputs |= root != "inputs";
         if !roots.contains(&root) {
             let message = match root {
-                "inputs" | "tasks" | "run" | "output" | "findings" => {
+                "matrix" | "item" | "index" if self.around.place.sees_each() => match root {
+                    "matrix" => "`matrix` is known in a task with `strategy` only".to_owned(),
+                    _ => format!("`{root}` is known in a task with `for-each` only"),
+                },
+                "inputs" | "tasks" | "run" | "output" | "findings" | "matrix" | "item" | "index" => {
                     format!("`{root}` is not known in {}", self.around.place.words())
                 }
                 _ => format!("`{}` is not known here", shown(root)),
@@ -250,25 +248,45 @@ impl<'c> Check<'c, '_> {
             self.flaw(Code::UnknownReference, at, message, known(root, roots));
             return;
         }
+        let first = path.first().and_then(|step| step.name());
         match root {
             "inputs" => {
-                if let Some((name, _)) = path.first()
+                self.found.inputs.push(first.map(str::to_owned));
+                if let Some(name) = first
                     && !optional
-                    && !self.around.inputs.contains(name)
+                    && !self.around.inputs.contains(&name)
                 {
                     let help = self.dashed("inputs", name, self.around.inputs.iter().map(|name| (*name).to_owned()));
                     let help = help.unwrap_or_else(|| known(name, self.around.inputs));
                     self.flaw(Code::UnknownReference, at, format!("there is no input `{}`", shown(name)), help);
                 }
             }
-            "run" => match path.first() {
-                Some((name, _)) if ["id", "workflow"].contains(name) || optional => {}
-                Some((name, _)) => {
-                    let message = format!("`run` has no `{}`", shown(name));
-                    self.flaw(Code::UnknownReference, at, message, known(name, &["id", "workflow"]));
+            "run" => {
+                let fields: &[&str] =
+                    if self.around.ends_run { &["id", "workflow", "outcome"] } else { &["id", "workflow"] };
+                match first {
+                    Some(name) if fields.contains(&name) || optional => {}
+                    Some("outcome") => {
+                        let message = "`run.outcome` is known in `on-failure` and `finally` only";
+                        self.flaw(Code::UnknownReference, at, message, known("outcome", fields));
+                    }
+                    Some(name) => {
+                        let message = format!("`run` has no `{}`", shown(name));
+                        self.flaw(Code::UnknownReference, at, message, known(name, fields));
+                    }
+                    None => {}
                 }
-                None => {}
-            },
+            }
+            "matrix" => {
+                if let (Some(axis), EachKnown::Matrix(axes)) = (first, self.around.each)
+                    && !optional
+                    && !axes.iter().any(|known| known == axis)
+                {
+                    let help = self.dashed("matrix", axis, axes.iter().cloned());
+                    let help = help.unwrap_or_else(|| known(axis, axes));
+                    self.flaw(Code::UnknownReference, at, format!("the matrix has no axis `{}`", shown(axis)), help);
+                }
+            }
             "tasks" => self.tasks(at, path, optional),
             "findings" => {
                 let message = "`findings` is asked for a task or for all";
@@ -278,8 +296,8 @@ impl<'c> Check<'c, '_> {
         }
     }
 
-    fn tasks(&mut self, at: Range<usize>, path: &Path<'_>, optional: bool) {
-        let Some((task, _)) = path.first() else {
+    fn tasks(&mut self, at: Range<usize>, path: &[Step<'_>], optional: bool) {
+        let Some(task) = path.first().and_then(|step| step.name()) else {
             let message = "`tasks` is followed by the name of a task";
             self.flaw(Code::InvalidExpression, at, message, "write `tasks.name.outputs` or `tasks['name'].outputs`");
             return;
@@ -288,14 +306,17 @@ impl<'c> Check<'c, '_> {
             return;
         }
         match path.get(1) {
-            None if optional => {}
-            Some(("outputs", _)) => {
-                let end = path.len() - usize::from(optional && path.len() > 2);
-                let path = path[2.min(end)..end].iter().map(|(name, _)| (*name).to_owned()).collect();
-                self.found.tasks.push(TaskReference { task: (*task).to_owned(), path, at });
+            None => {}
+            Some(Step::Name("outputs")) => {
+                let path = path[2..].iter().map(|step| step.part()).collect();
+                self.found.tasks.push(TaskReference { task: task.to_owned(), path, optional, at });
             }
-            Some(("outcome", _)) | None => {}
-            Some((other, _)) => {
+            Some(Step::Name("outcome") | Step::Dynamic(_)) => {}
+            Some(Step::Item) => {
+                let message = "a task is no list";
+                self.flaw(Code::UnknownReference, at, message, known("", &["outputs", "outcome"]));
+            }
+            Some(Step::Name(other)) => {
                 let message = format!("a task has no `{}`", shown(other));
                 self.flaw(Code::UnknownReference, at, message, known(other, &["outputs", "outcome"]));
             }
@@ -339,7 +360,10 @@ impl<'c> Check<'c, '_> {
             self.walk(target);
         }
         if target.is_none() && STATUS.contains(&name) {
-            if self.around.place != Place::Condition {
+            if self.around.place == Place::HookCondition {
+                let message = format!("`{name}()` looks at `needs`, and this has none");
+                self.flaw(Code::InvalidExpression, at, message, "ask for `run.outcome`");
+            } else if self.around.place != Place::Condition {
                 let message = format!("`{name}()` is known in `if` only");
                 self.flaws.push(Flaw::new(Code::InvalidExpression, at, message));
             } else if !arguments.is_empty() {

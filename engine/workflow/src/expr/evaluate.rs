@@ -5,7 +5,7 @@
 use super::functions;
 use super::parse::{Ast, Binary, Each, Expr, Node};
 use crate::findings::{Counts, FindingsTable};
-use crate::scope::{Scope, TaskView};
+use crate::scope::{EachView, Scope, TaskView};
 use orch_core::{Severity, shorten, visible};
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
@@ -37,7 +37,7 @@ pub(super) fn error<T>(message: impl Into<String>) -> Result<T, ExprError> {
 enum Val<'a> {
     Json(Cow<'a, Value>),
     Tasks,
-    Task(&'a TaskView<'a>),
+    Task(TaskView<'a>),
     Run,
     Findings,
     Set(&'a Counts),
@@ -95,7 +95,7 @@ pub(crate) fn evaluate(expr: &Expr, scope: &Scope<'_>, output: Option<&Value>) -
 }
 
 /// Roughly the bytes of a value as JSON.
-pub(super) fn weight(value: &Value) -> usize {
+pub(crate) fn weight(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 4,
         Value::Number(_) => 8,
@@ -250,6 +250,12 @@ impl<'s, 'a> Evaluation<'s, 'a> {
             "tasks" => Ok(Val::Tasks),
             "run" => Ok(Val::Run),
             "findings" => Ok(Val::Findings),
+            "matrix" | "item" | "index" => match (name, self.scope.each) {
+                ("matrix", EachView::Matrix(value)) => Ok(Val::Json(Cow::Borrowed(value))),
+                ("item", EachView::Item { value, .. }) => Ok(Val::Json(Cow::Borrowed(value))),
+                ("index", EachView::Item { index, .. }) => Ok(Val::owned(index)),
+                _ => error(format!("`{name}` is not known here")),
+            },
             "output" => match self.output {
                 Some(output) => Ok(Val::Json(Cow::Borrowed(output))),
                 None => error("`output` is known in a task's `outputs` only"),
@@ -266,7 +272,7 @@ impl<'s, 'a> Evaluation<'s, 'a> {
             Val::Json(Cow::Owned(Value::Object(mut map))) => {
                 Ok(map.remove(field).map(|value| Val::Json(Cow::Owned(value))))
             }
-            Val::Tasks => match self.scope.tasks.get(field) {
+            Val::Tasks => match self.scope.tasks.task(field) {
                 Some(task) => Ok(Some(Val::Task(task))),
                 None => error(format!("the task `{}` has not ended", short(field))),
             },
@@ -278,6 +284,7 @@ impl<'s, 'a> Evaluation<'s, 'a> {
             Val::Run => Ok(match field {
                 "id" => Some(Val::owned(self.scope.run.id)),
                 "workflow" => Some(Val::owned(self.scope.run.workflow)),
+                "outcome" => self.scope.run.outcome.map(|outcome| Val::owned(outcome.word())),
                 _ => None,
             }),
             Val::Set(counts) if functions::COUNTERS.contains(&field) => Ok(Some(Val::owned(counts.counter(field)))),

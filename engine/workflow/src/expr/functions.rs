@@ -33,6 +33,19 @@ pub(crate) enum Yields {
     Any,
 }
 
+impl Yields {
+    /// In words, if it is certain.
+    pub(crate) fn words(self) -> Option<&'static str> {
+        match self {
+            Yields::Boolean => Some("a boolean"),
+            Yields::Number => Some("a number"),
+            Yields::Text => Some("text"),
+            Yields::List => Some("a list"),
+            Yields::Any => None,
+        }
+    }
+}
+
 const fn function(name: &'static str, style: Style, arguments: usize, yields: Yields) -> Function {
     Function { name, style, arguments, yields }
 }

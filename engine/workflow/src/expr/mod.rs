@@ -8,13 +8,15 @@ mod check;
 mod evaluate;
 mod functions;
 mod parse;
+mod surroundings;
 mod template;
 
 pub use evaluate::ExprError;
 pub use parse::Expr;
 pub use template::Template;
 
-pub(crate) use check::{Place, Standing, Surroundings, check, yields_no_boolean};
+pub(crate) use check::{check, references, yields_no_boolean, yields_no_list};
+pub(crate) use surroundings::{EachKnown, Part, Place, Standing, Surroundings, TaskReference};
 
-pub(crate) use evaluate::evaluate;
+pub(crate) use evaluate::{evaluate, weight};
 pub(crate) use template::{Used, condition_text, parse_at};

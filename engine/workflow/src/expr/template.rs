@@ -370,8 +370,22 @@ impl Template {
         }
     }
 
+    /// Adds the expressions inside.
+    pub(crate) fn expressions<'t>(&'t self, all: &mut Vec<&'t Expr>) {
+        match self {
+            Template::Literal(_) => {}
+            Template::Expression(expr) => all.push(expr),
+            Template::Text(pieces) => all.extend(pieces.iter().filter_map(|piece| match piece {
+                Piece::Expression(expr) => Some(expr),
+                Piece::Literal(_) => None,
+            })),
+            Template::List(items) => items.iter().for_each(|item| item.expressions(all)),
+            Template::Map(entries) => entries.iter().for_each(|(_, item)| item.expressions(all)),
+        }
+    }
+
     /// The value in a scope.
-    pub(crate) fn render(&self, scope: &Scope<'_>, output: Option<&Value>) -> Result<Value, ExprError> {
+    pub fn render(&self, scope: &Scope<'_>, output: Option<&Value>) -> Result<Value, ExprError> {
         let mut left = LARGEST;
         self.render_at(scope, output, &mut left)
     }

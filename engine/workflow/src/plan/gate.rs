@@ -72,7 +72,8 @@ impl PlannedGate {
         &self.checks
     }
 
-    /// Decides. `findings` are those of the gate's direct needs; others are ignored. `baseline` is the run that was compared
+    /// Decides. `findings` are those of the gate's direct needs, and of the tasks below one that runs another file, which count
+    /// as that one's; others are ignored. `baseline` is the run that was compared
     /// with and the fingerprints of its open findings; without one every open finding is new. `today` is `YYYY-MM-DD`.
     pub fn decide(
         &self,
@@ -88,7 +89,7 @@ impl PlannedGate {
         let mut open = Vec::new();
         for task in &self.needs {
             let mut counts = Counts::default();
-            for finding in findings.get(task).map(Vec::as_slice).unwrap_or_default() {
+            for finding in found_by(findings, task) {
                 let is_open = finding.status == FindingStatus::Open;
                 let waived = is_open && index.covers(finding);
                 let new = baseline.is_none_or(|(_, known)| !known.contains(&finding.fingerprint));
@@ -100,7 +101,7 @@ impl PlannedGate {
                     open.push((finding, new));
                 }
             }
-            table.insert(task.clone(), counts);
+            table.insert(task.name(), counts);
         }
         // The worst first, then the new, then by name: the few that are shown are those that matter.
         open.sort_by(|(a, a_new), (b, b_new)| {
@@ -122,6 +123,13 @@ impl PlannedGate {
                 .collect(),
         }
     }
+}
+
+/// What a task found, or the tasks of the file that it runs.
+fn found_by<'f>(findings: &'f BTreeMap<TaskId, Vec<Finding>>, task: &'f TaskId) -> impl Iterator<Item = &'f Finding> {
+    let start = task.join("");
+    let below = findings.range(start.clone()..).take_while(move |(id, _)| id.as_str().starts_with(start.as_str()));
+    findings.get(task).into_iter().chain(below.map(|(_, all)| all)).flatten()
 }
 
 fn index<'g>(waivers: &[&'g Waiver]) -> Index<'g> {

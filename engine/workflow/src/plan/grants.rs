@@ -1,7 +1,7 @@
 //! What a task grants, with paths resolved, and what the evaluator says to it.
 
+use super::file::{Call, Known, Readiness};
 use crate::read::{Reader, shown};
-use crate::scope::{RunView, Scope};
 use crate::workflow::{Task, Uses};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use orch_core::{
@@ -9,7 +9,6 @@ use orch_core::{
     visible,
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// Resolves `.` and `..` without looking at the disk. Above the root there is nothing.
 pub(crate) fn normalised(path: &Utf8Path) -> Utf8PathBuf {
@@ -27,14 +26,28 @@ pub(crate) fn normalised(path: &Utf8Path) -> Utf8PathBuf {
 }
 
 /// The grants of a task; `None` when one of them has no value.
-pub(super) fn grants(reader: &mut Reader<'_>, uses: &Uses, folder: &Utf8Path, inputs: &Value) -> Option<Grants> {
-    let nothing = BTreeMap::new();
-    let run = RunView { id: "", workflow: "" };
-    let scope = Scope { inputs, tasks: &nothing, run, needs: &[], findings: None };
+pub(super) fn grants(
+    reader: &mut Reader<'_>,
+    task: &Task,
+    uses: &Uses,
+    call: &Call<'_>,
+    too_late: &mut Vec<(String, String)>,
+) -> Option<Grants> {
     let mut fs = Vec::with_capacity(uses.permissions.fs.len());
     let mut complete = true;
     for entry in &uses.permissions.fs {
-        let path = match entry.path.render(&scope, None) {
+        match call.known.readiness(&entry.used) {
+            Readiness::Ready => {}
+            not_ready => {
+                if let Readiness::Late(input) = not_ready {
+                    too_late
+                        .push((input, format!("the path of the mount `{}` of its task `{}`", entry.mount, task.id)));
+                }
+                complete = false;
+                continue;
+            }
+        }
+        let path = match Known::render(&entry.path, &call.known.values) {
             Ok(Value::String(path)) if !path.is_empty() && !path.chars().any(char::is_control) => path,
             Ok(Value::String(path)) => {
                 let message = format!("`{}` is no path of a folder", shown(&path));
@@ -58,7 +71,11 @@ pub(super) fn grants(reader: &mut Reader<'_>, uses: &Uses, folder: &Utf8Path, in
                 continue;
             }
         };
-        fs.push(FsGrant { mount: entry.mount.clone(), path: normalised(&folder.join(path)), access: entry.access });
+        fs.push(FsGrant {
+            mount: entry.mount.clone(),
+            path: normalised(&call.folder.join(path)),
+            access: entry.access,
+        });
     }
     let env = uses.permissions.env.iter().map(|(name, _)| name.clone()).collect();
     let artifacts = uses.permissions.artifacts.iter().map(|(name, _)| name.clone()).collect();

@@ -1,15 +1,26 @@
 //! A workflow, its plugins, a policy and inputs become a plan: a fixed graph with digests, permissions and one hash.
 
+mod approval;
+mod call;
+mod each;
+mod file;
 mod gate;
 mod grants;
 mod make;
+mod nested;
+mod reads;
+mod references;
+mod retry;
 mod types;
 mod validator;
 mod with;
 
+pub use approval::PlannedApproval;
 pub use gate::{BaselineRef, PlannedCheck, PlannedGate};
 pub use make::{PlanRequest, Resolved, plan};
-pub use types::{Plan, PlannedKind, PlannedPlugin, PlannedTask};
+pub use nested::{PlannedInput, PlannedWorkflow};
+pub use retry::{Backoff, Jitter, Retry};
+pub use types::{Each, Plan, PlannedConcurrency, PlannedKind, PlannedPlugin, PlannedSecret, PlannedTask, Strategy};
 
 pub(crate) use grants::normalised;
 pub(crate) use validator::validator;

@@ -1,13 +1,18 @@
 //! The plan itself. It is stored with its run: resume and replay use it, whatever the files say by then.
 //!
-//! Format 1. A reader refuses every other number, and keys that it does not know: it would run something else than what was
-//! planned. A key may be added when its absence means what it meant before; everything else needs the next number.
+//! Format 2 (1 kept the plugins' schemas in every task, and had no retries, items, hooks and people). A reader refuses every other
+//! number, and keys that it does not know: it would run something else than what was planned. A key may be added when its absence
+//! means what it meant before; everything else needs the next number.
 
+use super::approval::PlannedApproval;
 use super::gate::PlannedGate;
+use super::nested::PlannedWorkflow;
+use super::retry::Retry;
 use crate::expr::{Expr, ExprError, Template, evaluate};
 use crate::scope::Scope;
 use orch_core::{
-    Decision, Digest, Effective, Limits, Period, PluginTask, SignerId, TaskId, TaskKind, TaskSummary, digest_of,
+    Decision, Digest, Effective, Hook, Limits, OnConflict, Period, PluginTask, SecretName, SignerId, TaskId, TaskKind,
+    TaskSummary, digest_of,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -22,7 +27,12 @@ pub struct Plan {
     pub(super) file: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) timeout: Option<Period>,
+    pub(super) priority: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) concurrency: Option<PlannedConcurrency>,
     pub(super) inputs: Value,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) secrets: Vec<PlannedSecret>,
     pub(super) tasks: Vec<PlannedTask>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) outputs: Vec<(String, Template)>,
@@ -33,7 +43,7 @@ pub struct Plan {
 #[serde(try_from = "u32", into = "u32")]
 pub(super) struct Format;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 impl TryFrom<u32> for Format {
     type Error = String;
@@ -51,13 +61,69 @@ impl From<Format> for u32 {
     }
 }
 
+/// The priority of a workflow that says nothing.
+pub(super) const DEFAULT_PRIORITY: u8 = 50;
+
+/// Which runs may not run at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedConcurrency {
+    /// The group's name, rendered.
+    pub group: String,
+    /// Runs of the group at once.
+    pub limit: u32,
+    /// Runs that may wait.
+    pub queue: u32,
+    /// What to do when there is no place.
+    pub on_conflict: OnConflict,
+}
+
+/// A secret that the workflow declares. Its value is not part of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedSecret {
+    /// Its name.
+    pub name: SecretName,
+    /// Where its value comes from: `env:NAME`, `file:PATH`, `exec:PROGRAM` or `store:NAME`.
+    pub from: String,
+}
+
+/// One run of a task for each of several values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Strategy {
+    /// What it runs for.
+    pub each: Each,
+    /// Items at once, at most; absent: as many as the run has slots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel: Option<u32>,
+    /// Whether the other items are cancelled when one fails.
+    pub fail_fast: bool,
+}
+
+/// The values of a task that runs for each of several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Each {
+    /// Known before the run: the combinations of a matrix, each a mapping. Seen as `matrix`.
+    Matrix(Vec<Value>),
+    /// A list that the run makes. Each item is seen as `item`, its place as `index`.
+    Items(Template),
+}
+
 /// A task of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedTask {
-    /// Its key in the workflow.
+    /// Its name in the run.
     pub id: TaskId,
-    /// What it needs directly.
+    /// The task with [`PlannedKind::Workflow`] that it is part of. It begins after that one has been entered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<TaskId>,
+    /// Why it runs, if it is none of the workflow's `tasks`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<Hook>,
+    /// What it needs directly: tasks of the same file.
     pub needs: Vec<TaskId>,
     /// Its condition; absent for `success()`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,8 +131,23 @@ pub struct PlannedTask {
     pub(super) ignores_failed_needs: bool,
     /// Whether the run goes on whatever its outcome.
     pub continue_on_error: bool,
-    /// How long it may take.
+    /// How long an attempt may take.
     pub timeout: Period,
+    /// How long all attempts and the waits between them may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_timeout: Option<Period>,
+    /// What happens when an attempt fails.
+    #[serde(default, skip_serializing_if = "Retry::is_default")]
+    pub retry: Retry,
+    /// What it runs for each of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
+    /// Whether an earlier result of the same may stand for a run of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cache: bool,
+    /// The task of the plan that takes back what this one did; its hook is [`Hook::Undo`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<TaskId>,
     /// What it does.
     pub kind: PlannedKind,
     /// How its outputs are made of what the plugin returns; absent: they are what the plugin returns.
@@ -82,6 +163,15 @@ pub enum PlannedKind {
     Plugin(Box<PlannedPlugin>),
     /// Decides over findings.
     Gate(Box<PlannedGate>),
+    /// People decide.
+    Approval(Box<PlannedApproval>),
+    /// Runs the tasks of another workflow file, which name it as their parent.
+    Workflow(Box<PlannedWorkflow>),
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The plugin of a task and what it may do.
@@ -106,10 +196,6 @@ pub struct PlannedPlugin {
     pub limits: Arc<Limits>,
     /// How its permissions came about.
     pub decisions: Vec<Decision>,
-    /// JSON Schema of its input.
-    pub input_schema: Value,
-    /// JSON Schema of its output.
-    pub output_schema: Value,
     /// Whether running it twice does no more than running it once.
     pub idempotent: bool,
 }
@@ -149,12 +235,28 @@ impl Plan {
         self.timeout
     }
 
+    /// 0 to 100; matters while the run waits for its concurrency group.
+    pub fn priority(&self) -> u8 {
+        self.priority
+    }
+
+    /// Which runs may not run beside this one.
+    pub fn concurrency(&self) -> Option<&PlannedConcurrency> {
+        self.concurrency.as_ref()
+    }
+
+    /// The secrets that the workflow declares.
+    pub fn secrets(&self) -> &[PlannedSecret] {
+        &self.secrets
+    }
+
     /// The resolved inputs, an object.
     pub fn inputs(&self) -> &Value {
         &self.inputs
     }
 
-    /// The tasks, each after what it needs.
+    /// The tasks, each after what it needs and after its parent; then the hooks, in the order in which they run (those that undo
+    /// run in the reverse order of what they undo).
     pub fn tasks(&self) -> &[PlannedTask] {
         &self.tasks
     }
@@ -169,8 +271,10 @@ impl Plan {
                     (what, plugin.decisions.clone())
                 }
                 PlannedKind::Gate(_) => (TaskKind::Gate, Vec::new()),
+                PlannedKind::Approval(_) => (TaskKind::Approval, Vec::new()),
+                PlannedKind::Workflow(nested) => (TaskKind::Workflow { file: nested.file.clone() }, Vec::new()),
             };
-            TaskSummary { id: task.id.clone(), needs: task.needs.clone(), what, decisions }
+            TaskSummary { id: task.id.clone(), needs: task.needs.clone(), what, decisions, hook: task.hook }
         };
         self.tasks.iter().map(summary).collect()
     }
@@ -202,14 +306,14 @@ impl PlannedTask {
         }
     }
 
-    /// The input of the plugin: `with`, rendered. `null` for a gate.
+    /// The input of the plugin: `with`, rendered. `null` for a task that runs no plugin.
     ///
     /// # Errors
     /// When an expression cannot be evaluated with the values of the run.
     pub fn input(&self, scope: &Scope<'_>) -> Result<Value, ExprError> {
         match &self.kind {
             PlannedKind::Plugin(plugin) => plugin.with.render(scope, None),
-            PlannedKind::Gate(_) => Ok(Value::Null),
+            PlannedKind::Gate(_) | PlannedKind::Approval(_) | PlannedKind::Workflow(_) => Ok(Value::Null),
         }
     }
 
@@ -235,7 +339,11 @@ pub(super) fn boolean(value: Value) -> Result<bool, ExprError> {
     }
 }
 
-fn render(outputs: &[(String, Template)], scope: &Scope<'_>, output: Option<&Value>) -> Result<Value, ExprError> {
+pub(super) fn render(
+    outputs: &[(String, Template)],
+    scope: &Scope<'_>,
+    output: Option<&Value>,
+) -> Result<Value, ExprError> {
     let rendered = outputs.iter().map(|(name, template)| Ok((name.clone(), template.render(scope, output)?)));
     rendered.collect::<Result<Map<_, _>, ExprError>>().map(Value::Object)
 }

@@ -2,6 +2,7 @@
 //! what a task returns.
 
 use super::validator::validator;
+use crate::expr::Part;
 use crate::read::{Reader, known, shown};
 use crate::workflow::Uses;
 use crate::yaml::{Kind, Node};
@@ -136,8 +137,8 @@ fn place(node: &Node, pointer: &str, key: Option<&str>) -> Span {
     }
 }
 
-/// The first part of a path that a closed schema certainly does not have, and what it has instead.
-pub(super) fn missing<'p>(schema: &Value, path: &'p [String]) -> Option<(&'p str, Vec<String>)> {
+/// The first name of a path that a closed schema certainly does not have, and what it has instead.
+pub(super) fn missing<'p>(schema: &Value, path: &'p [Part]) -> Option<(&'p str, Vec<String>)> {
     let mut schema = schema;
     for part in path {
         let object = schema.as_object()?;
@@ -147,6 +148,15 @@ pub(super) fn missing<'p>(schema: &Value, path: &'p [String]) -> Option<(&'p str
         if DETOURS.iter().any(|key| object.contains_key(*key)) {
             return None;
         }
+        let part = match part {
+            Part::Name(name) => name,
+            Part::Item if object.contains_key("prefixItems") => return None,
+            Part::Item => {
+                schema = object.get("items")?;
+                continue;
+            }
+            Part::Dynamic => return None,
+        };
         let properties = object.get("properties")?.as_object()?;
         match properties.get(part) {
             Some(inner) => schema = inner,

@@ -5,6 +5,7 @@ use crate::read::{Reader, known, shown};
 use crate::workflow::keys::INPUT;
 use crate::yaml::{Kind, Node};
 use orch_core::{Code, InputName};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// An input.
@@ -23,7 +24,8 @@ pub struct Input {
 }
 
 /// The type of an input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum InputKind {
     /// Any text.
     String,
@@ -61,8 +63,22 @@ impl InputKind {
         }
     }
 
+    /// Whether a value is one of this type.
+    pub(crate) fn fits(&self, value: &Value) -> bool {
+        match self {
+            InputKind::String => value.is_string(),
+            InputKind::Integer => value.is_i64(),
+            InputKind::Number => value.is_number(),
+            InputKind::Boolean => value.is_boolean(),
+            InputKind::Choice(options) => {
+                value.as_str().is_some_and(|text| options.iter().any(|option| option == text))
+            }
+            InputKind::Directory | InputKind::File => value.as_str().is_some_and(is_path),
+        }
+    }
+
     /// What a value has to be, for messages.
-    fn form(&self) -> String {
+    pub(crate) fn form(&self) -> String {
         match self {
             InputKind::String => "text".to_owned(),
             InputKind::Integer => "an integer of 64 bits".to_owned(),

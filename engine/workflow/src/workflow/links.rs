@@ -1,11 +1,13 @@
 //! Whether what stands in different places of a workflow fits together: needs, and every reference of every expression.
 
-use crate::expr::{Place, Standing, Surroundings, Used, check as check_expression, yields_no_boolean};
+use crate::expr::{
+    EachKnown, Part, Place, Standing, Surroundings, TaskReference, Used, check as check_expression, yields_no_boolean,
+};
 use crate::graph::{Graph, Reach};
-use crate::read::{Reader, known, list};
+use crate::read::{Reader, known, list, shown};
 use crate::workflow::tasks::{Task, Work};
 use crate::workflow::top::Workflow;
-use orch_core::Code;
+use orch_core::{Code, Span};
 use std::collections::HashMap;
 
 /// Circles that are shown, and tasks of one that are.
@@ -28,14 +30,24 @@ pub(crate) fn check(reader: &mut Reader<'_>, workflow: &mut Workflow) {
     let links = Links { reach: graph.reach(&order), index };
     let names: Vec<String> = workflow.inputs.iter().map(|input| input.name.to_string()).collect();
     let inputs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let view = |viewer, each| View { workflow, inputs: &inputs, viewer, each };
     let mut deciders = Vec::new();
     for (number, task) in workflow.tasks.iter().enumerate() {
-        if links.task(reader, workflow, &inputs, number, task) {
+        if links.task(reader, &view(Viewer::Task(number), task.each()), task) {
             deciders.push(number);
         }
+        if let Some(undo) = &task.undo {
+            links.task(reader, &view(Viewer::Undo(number), task.each()), undo);
+        }
+    }
+    for hook in workflow.on_failure.iter().chain(&workflow.finally) {
+        links.task(reader, &view(Viewer::Hook, EachKnown::Once), hook);
     }
     for used in &workflow.outputs.used {
-        links.expression(reader, workflow, &inputs, None, Place::WorkflowOutput, used);
+        links.expression(reader, &view(Viewer::Outputs, EachKnown::Once), Place::WorkflowOutput, used);
+    }
+    for used in workflow.concurrency.iter().flat_map(|concurrency| &concurrency.used) {
+        links.expression(reader, &view(Viewer::Outputs, EachKnown::Once), Place::Group, used);
     }
     for number in deciders {
         workflow.tasks[number].decides_itself = true;
@@ -85,90 +97,125 @@ struct Links {
     reach: Reach,
 }
 
+/// Whose expressions are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Viewer {
+    /// A task sees what it needs, directly or through others.
+    Task(usize),
+    /// What takes back a task sees what that one sees, and the task itself.
+    Undo(usize),
+    /// What runs at the end sees every task, and how the run came out.
+    Hook,
+    /// The workflow's outputs are made when every task has ended.
+    Outputs,
+}
+
+struct View<'w> {
+    workflow: &'w Workflow,
+    inputs: &'w [&'w str],
+    viewer: Viewer,
+    each: EachKnown<'w>,
+}
+
 impl Links {
     /// Checks the expressions of a task; says whether its condition decides about failed needs itself.
-    fn task(&self, reader: &mut Reader<'_>, workflow: &Workflow, inputs: &[&str], number: usize, task: &Task) -> bool {
-        let mut all = |place: Place, used: &Used| self.expression(reader, workflow, inputs, Some(number), place, used);
+    fn task(&self, reader: &mut Reader<'_>, view: &View<'_>, task: &Task) -> bool {
+        let mut all = |place: Place, used: &Used| self.expression(reader, view, place, used);
         let mut decides = false;
         if let Some(condition) = &task.condition {
-            decides = all(Place::Condition, condition);
+            let place = if view.viewer == Viewer::Hook { Place::HookCondition } else { Place::Condition };
+            decides = all(place, condition);
         }
-        match &task.work {
-            Work::Uses(uses) => {
-                uses.with.iter().flat_map(|with| &with.used).for_each(|used| {
-                    all(Place::With, used);
-                });
-                uses.permissions.fs.iter().flat_map(|entry| &entry.used).for_each(|used| {
-                    all(Place::Permission, used);
-                });
-                uses.outputs.iter().flat_map(|outputs| &outputs.used).for_each(|used| {
-                    all(Place::TaskOutput, used);
-                });
-            }
-            Work::Gate(gate) => gate.checks.iter().for_each(|check| {
-                all(Place::Assert, &check.assert);
-            }),
-            Work::Unknown => {}
-        }
+        task.expressions(&mut |place, used| {
+            all(place, used);
+        });
         decides
     }
 
-    fn expression(
-        &self,
-        reader: &mut Reader<'_>,
-        workflow: &Workflow,
-        inputs: &[&str],
-        number: Option<usize>,
-        place: Place,
-        used: &Used,
-    ) -> bool {
+    fn standing(&self, view: &View<'_>, name: &str) -> Standing {
+        let Some(other) = self.index.get(name) else { return Standing::Unknown };
+        let number = match view.viewer {
+            Viewer::Hook | Viewer::Outputs => return Standing::Direct,
+            Viewer::Undo(number) if number == *other => return Standing::Direct,
+            Viewer::Task(number) | Viewer::Undo(number) => number,
+        };
+        if !self.reach.needs(number, *other) {
+            return Standing::NotNeeded;
+        }
+        let direct = view.workflow.tasks[number].needs.iter().any(|(need, _)| need.as_str() == name);
+        if direct { Standing::Direct } else { Standing::Through }
+    }
+
+    fn expression(&self, reader: &mut Reader<'_>, view: &View<'_>, place: Place, used: &Used) -> bool {
         if reader.is_full() {
             return false;
         }
-        let standing = |name: &str| match (self.index.get(name), number) {
-            (None, _) => Standing::Unknown,
-            // The workflow's outputs are made when every task has ended.
-            (Some(_), None) => Standing::Direct,
-            (Some(other), Some(number)) if !self.reach.needs(number, *other) => Standing::NotNeeded,
-            (Some(_), Some(number)) => {
-                let direct = workflow.tasks[number].needs.iter().any(|(need, _)| need.as_str() == name);
-                if direct { Standing::Direct } else { Standing::Through }
-            }
+        let standing = |name: &str| self.standing(view, name);
+        let tasks = || view.workflow.tasks.iter().map(|task| task.id.to_string()).collect();
+        let around = Surroundings {
+            place,
+            inputs: view.inputs,
+            standing: &standing,
+            tasks: &tasks,
+            each: view.each,
+            ends_run: view.viewer == Viewer::Hook,
         };
-        let tasks = || workflow.tasks.iter().map(|task| task.id.to_string()).collect();
-        let around = Surroundings { place, inputs, standing: &standing, tasks: &tasks };
         let (references, flaws) = check_expression(&used.expr, &around);
         let sound = flaws.is_empty();
         flaws.into_iter().for_each(|flaw| used.locator.report(reader, flaw));
-        if sound
-            && matches!(place, Place::Condition | Place::Assert)
-            && let Some(word) = yields_no_boolean(&used.expr)
-        {
-            let span = used.locator.place(&(0..used.expr.text().len()));
-            reader.error(Code::WrongType, &span, format!("a condition is a boolean, and this yields {word}"));
+        let wrong = match place {
+            Place::Condition | Place::HookCondition | Place::Assert => {
+                yields_no_boolean(&used.expr).map(|word| format!("a condition is a boolean, and this yields {word}"))
+            }
+            _ => None,
+        };
+        if let Some(message) = wrong.filter(|_| sound) {
+            reader.error(Code::WrongType, &used.locator.place(&(0..used.expr.text().len())), message);
         }
         for reference in &references.tasks {
-            let Some(other) = self.index.get(&reference.task).map(|index| &workflow.tasks[*index]) else { continue };
+            let Some(number) = self.index.get(&reference.task) else { continue };
             let span = used.locator.place(&reference.at);
-            match (&other.work, reference.path.first()) {
-                (Work::Gate(_), _) => {
-                    let message = format!("the gate `{}` has no outputs", other.id);
-                    let help = format!("a gate decides; ask for `tasks['{}'].outcome`", other.id);
-                    reader.error_help(Code::UnknownReference, &span, message, help);
-                }
-                (Work::Uses(uses), Some(name)) => {
-                    if let Some(outputs) = &uses.outputs
-                        && !outputs.templates.iter().any(|(other, _)| other == name)
-                    {
-                        let names: Vec<_> = outputs.templates.iter().map(|(name, _)| name.as_str()).collect();
-                        let message = format!("the task `{}` has no output `{}`", other.id, crate::read::shown(name));
-                        let help = if names.is_empty() { list(&names) } else { known(name, &names) };
-                        reader.error_help(Code::UnknownReference, &span, message, help);
-                    }
-                }
-                _ => {}
-            }
+            let alone = view.viewer == Viewer::Undo(*number);
+            outputs_of(reader, &view.workflow.tasks[*number], alone, reference, &span);
         }
         references.status
+    }
+}
+
+/// Whether a task has the outputs that an expression refers to. `alone`: one item of the task is meant, not all of them.
+fn outputs_of(reader: &mut Reader<'_>, task: &Task, alone: bool, reference: &TaskReference, span: &Span) {
+    let id = &task.id;
+    let help = format!("ask for `tasks['{id}'].outcome`");
+    let dotted = |name: &str| match name.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+        true => format!("['{name}']"),
+        false => format!(".{name}"),
+    };
+    let uses = match &task.work {
+        Work::Gate(_) => {
+            let message = format!("the gate `{id}` has no outputs");
+            return reader.error_help(Code::UnknownReference, span, message, format!("a gate decides; {help}"));
+        }
+        Work::Approval(_) => {
+            let message = format!("the approval `{id}` has no outputs");
+            return reader.error_help(Code::UnknownReference, span, message, format!("people decide; {help}"));
+        }
+        Work::Uses(uses) => uses,
+        Work::Workflow(_) | Work::Unknown => return,
+    };
+    let is_list = task.strategy.is_some() && !alone;
+    if is_list && let Some(Part::Name(name)) = reference.path.first() {
+        let (name, task) = (dotted(&shown(name)), dotted(id.as_str()));
+        let message = format!("the task `{id}` runs once for each of several, so its outputs are a list");
+        let help = format!("write `tasks{task}.outputs[0]{name}` or `tasks{task}.outputs.map(each, each{name})`");
+        return reader.error_help(Code::UnknownReference, span, message, help);
+    }
+    let Some(Part::Name(name)) = reference.certain().get(usize::from(is_list)) else { return };
+    if let Some(outputs) = &uses.outputs
+        && !outputs.templates.iter().any(|(other, _)| other == name)
+    {
+        let names: Vec<_> = outputs.templates.iter().map(|(name, _)| name.as_str()).collect();
+        let message = format!("the task `{id}` has no output `{}`", shown(name));
+        let help = if names.is_empty() { list(&names) } else { known(name, &names) };
+        reader.error_help(Code::UnknownReference, span, message, help);
     }
 }

@@ -1,32 +1,23 @@
 //! Tasks: their keys, one by one. Whether names fit together is looked at afterwards, in `links`.
 
-use crate::expr::{Expr, Template, Used, condition_text, parse_at};
-use crate::plan::BaselineRef;
-use crate::read::{Fields, Reader, shown};
+use super::gate::{self, Gate};
+use super::hooks;
+use super::keys::{FS_GRANT, KINDS, LIMITS, PERMISSIONS, TASK, USES_ONLY, WORKFLOW_TOO};
+use super::nested::{self, Nested};
+use super::people::{self, Approval};
+use super::retry::{self, RetryWritten, Timeout};
+use super::strategy::{self, EachWritten, Strategy};
+use crate::expr::{EachKnown, Place, Template, Used, condition_text, parse_at};
+use crate::read::{Fields, Reader};
 use crate::reference::PluginReference;
-use crate::workflow::keys::{CHECK, FS_GRANT, GATE, LIMITS, PERMISSIONS, TASK, USES_ONLY};
 use crate::yaml::{Kind, Node};
-use orch_core::{Access, ArtifactName, Code, EnvName, LimitsRequest, MountName, Period, Span, TaskId};
-use serde::{Deserialize, Serialize};
+use orch_core::{Access, ArtifactName, Code, EnvName, LimitsRequest, MountName, Span, TaskId, TaskName};
 use std::collections::HashSet;
 
-/// More would not be read by anybody, and each is evaluated over all findings.
-const MOST_CHECKS: usize = 1_000;
 /// What one task may need directly.
 const MOST_NEEDS: usize = 1_000;
 /// Grants of one kind of one task.
 const MOST_GRANTS: usize = 1_000;
-
-/// What a failed check does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnFail {
-    /// Blocks the run.
-    #[default]
-    Block,
-    /// Is shown.
-    Warn,
-}
 
 /// A task as written.
 #[derive(Debug, Clone)]
@@ -39,14 +30,72 @@ pub(crate) struct Task {
     /// Whether the condition calls `success()`, `failure()` or `always()`; set by `links`.
     pub(crate) decides_itself: bool,
     pub(crate) continue_on_error: Option<bool>,
-    pub(crate) timeout: Option<Period>,
+    pub(crate) timeout: Option<Timeout>,
+    pub(crate) retry: Option<RetryWritten>,
+    pub(crate) cache: Option<(bool, Span)>,
+    pub(crate) strategy: Option<Strategy>,
+    /// The task that takes back what this one did.
+    pub(crate) undo: Option<Box<Task>>,
     pub(crate) work: Work,
+}
+
+impl Task {
+    /// A task of which nothing is known yet.
+    pub(crate) fn new(id: TaskId, span: Span) -> Task {
+        Task {
+            id,
+            span,
+            needs: Vec::new(),
+            condition: None,
+            decides_itself: false,
+            continue_on_error: None,
+            timeout: None,
+            retry: None,
+            cache: None,
+            strategy: None,
+            undo: None,
+            work: Work::Unknown,
+        }
+    }
+
+    /// Every expression of the task but its condition, with the place where it stands.
+    pub(crate) fn expressions(&self, visit: &mut dyn FnMut(Place, &Used)) {
+        match self.strategy.as_ref().map(|strategy| &strategy.each) {
+            Some(EachWritten::Matrix(matrix)) => matrix.used().for_each(|used| visit(Place::Axis, used)),
+            Some(EachWritten::Items { used, .. }) => used.iter().for_each(|used| visit(Place::ForEach, used)),
+            Some(EachWritten::Unknown) | None => {}
+        }
+        match &self.work {
+            Work::Uses(uses) => {
+                uses.with.iter().flat_map(|with| &with.used).for_each(|used| visit(Place::With, used));
+                uses.permissions
+                    .fs
+                    .iter()
+                    .flat_map(|entry| &entry.used)
+                    .for_each(|used| visit(Place::Permission, used));
+                uses.outputs.iter().flat_map(|outputs| &outputs.used).for_each(|used| visit(Place::TaskOutput, used));
+            }
+            Work::Gate(gate) => gate.checks.iter().for_each(|check| visit(Place::Assert, &check.assert)),
+            Work::Approval(approval) => approval.used.iter().for_each(|used| visit(Place::Prompt, used)),
+            Work::Workflow(nested) => {
+                nested.with.iter().flat_map(|given| &given.used).for_each(|used| visit(Place::With, used));
+            }
+            Work::Unknown => {}
+        }
+    }
+
+    /// What its expressions know of the values that it runs for.
+    pub(crate) fn each(&self) -> EachKnown<'_> {
+        self.strategy.as_ref().map_or(EachKnown::Once, Strategy::known)
+    }
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Work {
     Uses(Box<Uses>),
     Gate(Box<Gate>),
+    Approval(Box<Approval>),
+    Workflow(Box<Nested>),
     /// What it is could not be read; an error says so.
     Unknown,
 }
@@ -95,73 +144,68 @@ pub(crate) struct FsEntry {
     pub(crate) span: Span,
 }
 
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Gate {
-    pub(crate) baseline: Option<BaselineRef>,
-    pub(crate) waivers: Option<(String, Span)>,
-    pub(crate) checks: Vec<Check>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Check {
-    pub(crate) id: String,
-    pub(crate) assert: Used,
-    pub(crate) on_fail: OnFail,
-}
-
 /// Reads one task.
-pub(crate) fn read(reader: &mut Reader<'_>, id: TaskId, span: Span, node: &Node) -> Task {
-    let mut task = Task {
-        id,
-        span,
-        needs: Vec::new(),
-        condition: None,
-        decides_itself: false,
-        continue_on_error: None,
-        timeout: None,
-        work: Work::Unknown,
-    };
+pub(crate) fn read(reader: &mut Reader<'_>, name: &TaskName, span: Span, node: &Node) -> Task {
+    let mut task = Task::new(name.clone().into(), span);
     let Some(fields) = reader.fields(node, &TASK) else { return task };
     task.needs = fields.get("needs").map(|node| needs(reader, node)).unwrap_or_default();
-    task.condition = fields.get("if").and_then(|node| condition(reader, node, "if"));
-    task.continue_on_error = fields.get("continue-on-error").and_then(|node| reader.boolean(node, "continue-on-error"));
-    task.timeout = fields.get("timeout").and_then(|node| timeout(reader, node));
-    task.work = match (fields.entry("uses"), fields.entry("gate")) {
-        (Some(_), Some((key, _))) => {
-            let message = format!("the task `{}` has both `uses` and `gate`", task.id);
-            reader.error_help(Code::Contradiction, &key.span, message, "make two tasks of it");
-            Work::Unknown
-        }
-        (None, None) => {
+    common(reader, &fields, &mut task);
+    task.cache = fields.get("cache").and_then(|node| Some((reader.boolean(node, "cache")?, node.span.clone())));
+    let kinds: Vec<_> = KINDS.iter().filter_map(|kind| fields.entry(kind)).collect();
+    match kinds.as_slice() {
+        [] => {
             // A key that is not supported yet may well be what the task is, and has its own error.
             if !TASK.later.iter().any(|key| fields.get(key).is_some()) {
                 let message = format!("the task `{}` says nothing to do", task.id);
-                reader.error_help(Code::MissingKey, &task.span, message, "add `uses` or `gate`");
+                let help = "add `uses`, `gate`, `approval` or `workflow`";
+                reader.error_help(Code::MissingKey, &task.span, message, help);
             }
-            Work::Unknown
         }
-        (Some((_, node)), None) => uses(reader, &fields, node),
-        (None, Some((_, node))) => {
-            for name in USES_ONLY {
-                if let Some((key, _)) = fields.entry(name) {
-                    let message = format!("a gate runs no plugin, so it takes no `{name}`");
-                    reader.error(Code::Contradiction, &key.span, message);
-                }
+        [(kind, node)] => work(reader, &fields, &kind.text, node, name, &mut task),
+        [(first, _), others @ ..] => {
+            for (key, _) in others {
+                let message = format!("the task `{}` has both `{}` and `{}`", task.id, first.text, key.text);
+                reader.error_help(Code::Contradiction, &key.span, message, "make two tasks of it");
             }
-            Work::Gate(Box::new(gate(reader, node)))
         }
-    };
+    }
     task
 }
 
-/// A duration that is not zero.
-pub(crate) fn timeout(reader: &mut Reader<'_>, node: &Node) -> Option<Period> {
-    let period: Period = reader.quantity(node, "timeout")?;
-    if period.millis() == 0 {
-        reader.error(Code::WrongType, &node.span, "a timeout of nothing would end every task at once");
-        return None;
+/// The keys that tasks and hooks share.
+pub(crate) fn common(reader: &mut Reader<'_>, fields: &Fields<'_>, task: &mut Task) {
+    task.condition = fields.get("if").and_then(|node| condition(reader, node, "if"));
+    task.continue_on_error = fields.get("continue-on-error").and_then(|node| reader.boolean(node, "continue-on-error"));
+    task.timeout = fields.get("timeout").and_then(|node| retry::timeout(reader, node));
+    task.retry = fields.get("retry").and_then(|node| retry::read(reader, node));
+}
+
+fn work(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: &str, node: &Node, name: &TaskName, task: &mut Task) {
+    let (subject, reason, allowed): (_, _, &[&str]) = match kind {
+        "gate" => ("a gate runs no plugin, so it", "", &[]),
+        "approval" => ("an approval runs no plugin, so it", "", &[]),
+        "workflow" => ("a task that runs a workflow", ": the tasks of that file have their own", WORKFLOW_TOO),
+        _ => ("", "", USES_ONLY),
+    };
+    for refused in USES_ONLY.iter().filter(|key| !allowed.contains(key)) {
+        if let Some((key, _)) = fields.entry(refused) {
+            reader.error(Code::Contradiction, &key.span, format!("{subject} takes no `{refused}`{reason}"));
+        }
     }
-    Some(period)
+    match kind {
+        "gate" => task.work = Work::Gate(Box::new(gate::read(reader, node))),
+        "approval" => task.work = people::read(reader, node).map_or(Work::Unknown, |it| Work::Approval(Box::new(it))),
+        "workflow" => {
+            task.work =
+                nested::read(reader, fields, node, name).map_or(Work::Unknown, |it| Work::Workflow(Box::new(it)));
+            nested::check_timeout(reader, task.timeout.as_ref());
+        }
+        _ => {
+            task.work = uses(reader, fields, node);
+            task.strategy = strategy::read(reader, fields);
+            task.undo = fields.get("undo").and_then(|node| hooks::undo(reader, name, node)).map(Box::new);
+        }
+    }
 }
 
 fn needs(reader: &mut Reader<'_>, node: &Node) -> Vec<(TaskId, Span)> {
@@ -176,7 +220,7 @@ fn needs(reader: &mut Reader<'_>, node: &Node) -> Vec<(TaskId, Span)> {
     let mut seen = HashSet::new();
     let mut needs = Vec::with_capacity(items.len());
     for item in items {
-        let Some(id) = reader.name::<TaskId>(item, "needs") else { continue };
+        let Some(id) = reader.name::<TaskName>(item, "needs").map(TaskId::from) else { continue };
         if seen.insert(id.clone()) {
             needs.push((id, item.span.clone()));
         } else {
@@ -186,7 +230,7 @@ fn needs(reader: &mut Reader<'_>, node: &Node) -> Vec<(TaskId, Span)> {
     needs
 }
 
-fn condition(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Used> {
+pub(crate) fn condition(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Used> {
     let text = match &node.kind {
         // `if: true` needs no quotes.
         Kind::Bool(value) => value.to_string(),
@@ -205,7 +249,7 @@ fn condition(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Used> {
     }
 }
 
-fn uses(reader: &mut Reader<'_>, fields: &Fields<'_>, node: &Node) -> Work {
+pub(crate) fn uses(reader: &mut Reader<'_>, fields: &Fields<'_>, node: &Node) -> Work {
     let Some(text) = reader.text(node, "uses") else { return Work::Unknown };
     let reference = match PluginReference::parse(&text) {
         Ok(reference) => Some(reference),
@@ -340,66 +384,4 @@ pub(crate) fn limits(reader: &mut Reader<'_>, node: &Node) -> LimitsRequest {
         limits.findings = fields.get("findings").and_then(|node| reader.count(node, "findings"));
     }
     limits
-}
-
-fn gate(reader: &mut Reader<'_>, node: &Node) -> Gate {
-    let mut gate = Gate::default();
-    let Some(fields) = reader.fields(node, &GATE) else { return gate };
-    gate.baseline = fields.get("baseline").and_then(|node| {
-        let text = reader.text(node, "baseline")?;
-        let is_run =
-            (4..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        match text.as_str() {
-            "last-succeeded" => Some(BaselineRef::LastSucceeded),
-            _ if is_run => Some(BaselineRef::Run(text)),
-            _ => {
-                let message = format!("`{}` is no baseline", shown(&text));
-                let help = "write `last-succeeded` or the id of a run, at least 4 of its hexadecimal digits";
-                reader.error_help(Code::WrongType, &node.span, message, help);
-                None
-            }
-        }
-    });
-    gate.waivers = fields.get("waivers").and_then(|node| {
-        let path = reader.text(node, "waivers")?;
-        if path.is_empty() {
-            reader.error(Code::WrongType, &node.span, "`waivers` is empty");
-            return None;
-        }
-        Some((path, node.span.clone()))
-    });
-    let Some(list) = reader.require(&fields, "checks", "a gate") else { return gate };
-    let items = reader.items(list, "checks");
-    if items.is_empty() && matches!(list.kind, Kind::Seq(_)) {
-        reader.error(Code::WrongType, &list.span, "a gate without checks lets everything through");
-    }
-    if items.len() > MOST_CHECKS {
-        let message = format!("the gate has {} checks, at most {MOST_CHECKS} are allowed", items.len());
-        reader.error(Code::TooMany, &list.span, message);
-        return gate;
-    }
-    for item in items {
-        let Some(fields) = reader.fields(item, &CHECK) else { continue };
-        let id = reader.require(&fields, "id", "a check").and_then(|node| {
-            let id = reader.name::<TaskId>(node, "id")?.to_string();
-            if gate.checks.iter().any(|check| check.id == id) {
-                reader.error(Code::Contradiction, &node.span, format!("the check `{id}` stands twice"));
-            }
-            Some(id)
-        });
-        let assert = reader.require(&fields, "assert", "a check").and_then(|node| condition(reader, node, "assert"));
-        let on_fail = fields
-            .get("on-fail")
-            .and_then(|node| reader.choice(node, "on-fail", &[("block", OnFail::Block), ("warn", OnFail::Warn)]));
-        if let (Some(id), Some(assert)) = (id, assert) {
-            gate.checks.push(Check { id, assert, on_fail: on_fail.unwrap_or_default() });
-        }
-    }
-    gate
-}
-
-impl Check {
-    pub(crate) fn expr(&self) -> &Expr {
-        &self.assert.expr
-    }
 }

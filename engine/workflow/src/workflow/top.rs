@@ -2,19 +2,25 @@
 
 use crate::read::{Reader, shown};
 use crate::reference::PluginReference;
+use crate::workflow::admission::{self, Concurrency};
+use crate::workflow::hooks;
 use crate::workflow::inputs::{self, Input};
 use crate::workflow::keys::{DEFAULTS, WORKFLOW};
 use crate::workflow::links;
+use crate::workflow::retry::{self, RetryWritten, Timeout};
 use crate::workflow::tasks::{self, OutputsOf, Task, Work};
 use crate::yaml::{self, Kind, Node};
-use orch_core::{Code, Diagnostic, InputName, Period, Source, Span, TaskId};
+use orch_core::{Code, Diagnostic, InputName, LimitsRequest, Period, SecretName, Source, Span, TaskId, TaskName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of the language.
 pub(crate) const SCHEMA: &str = "orch-wasm/v1";
-const MOST_TASKS: usize = 10_000;
+pub(crate) const MOST_TASKS: usize = 10_000;
 const MOST_INPUTS: usize = 1_000;
 const LONGEST_NAME: usize = 100;
+
+/// Keys that belong to the workflow that is run, not to those that it runs.
+const OUTERMOST: [&str; 5] = ["priority", "secrets", "concurrency", "on-failure", "finally"];
 
 /// A workflow without errors in itself.
 #[derive(Debug, Clone)]
@@ -22,20 +28,45 @@ pub struct Workflow {
     pub(crate) name: String,
     pub(crate) description: Option<String>,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) priority: Option<u8>,
     pub(crate) timeout: Option<Period>,
-    pub(crate) default_timeout: Option<Period>,
-    pub(crate) default_continue: bool,
     pub(crate) inputs: Vec<Input>,
+    pub(crate) secrets: Vec<(SecretName, String)>,
+    pub(crate) concurrency: Option<Concurrency>,
+    pub(crate) defaults: Defaults,
     pub(crate) tasks: Vec<Task>,
+    pub(crate) on_failure: Vec<Task>,
+    pub(crate) finally: Vec<Task>,
+    /// Keys that a file has only if no other runs it, and where they stand.
+    pub(crate) outermost: Vec<(&'static str, Span)>,
     /// Indices into `tasks`, every task after what it needs.
     pub(crate) order: Vec<usize>,
     pub(crate) outputs: OutputsOf,
 }
 
+/// What holds for every task of a file that does not say otherwise.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Defaults {
+    pub(crate) timeout: Option<Timeout>,
+    pub(crate) retry: Option<RetryWritten>,
+    pub(crate) limits: LimitsRequest,
+    pub(crate) cache: bool,
+    pub(crate) continue_on_error: bool,
+}
+
+/// A file that a workflow names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// As written, relative to the workflow's folder.
+    pub path: String,
+    /// Where it stands first.
+    pub span: Span,
+}
+
 /// A plugin that a workflow uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsedPlugin {
-    /// As written: the key of [`crate::PlanRequest::plugins`].
+    /// As written: with the workflow's folder the key of [`crate::PlanRequest::plugins`].
     pub uses: String,
     /// What it means.
     pub reference: PluginReference,
@@ -72,7 +103,7 @@ impl Workflow {
     /// The distinct plugins, in the order of the file.
     pub fn plugin_references(&self) -> Vec<UsedPlugin> {
         let mut seen = BTreeSet::new();
-        let uses = self.tasks.iter().filter_map(|task| match &task.work {
+        let uses = self.every().filter_map(|task| match &task.work {
             Work::Uses(uses) => Some(uses),
             _ => None,
         });
@@ -92,6 +123,23 @@ impl Workflow {
             _ => None,
         });
         files.filter(|(path, _)| seen.insert(path)).cloned().collect()
+    }
+
+    /// The distinct workflow files that its tasks run. [`crate::load`] reads them, and those that they run.
+    pub fn nested_files(&self) -> Vec<NamedFile> {
+        let mut seen = BTreeSet::new();
+        let nested = self.tasks.iter().filter_map(|task| match &task.work {
+            Work::Workflow(nested) => Some(nested),
+            _ => None,
+        });
+        let distinct = nested.filter(|nested| seen.insert(&nested.file));
+        distinct.map(|nested| NamedFile { path: nested.file.clone(), span: nested.span.clone() }).collect()
+    }
+
+    /// The tasks, what takes them back, and what runs at the end.
+    pub(crate) fn every(&self) -> impl Iterator<Item = &Task> {
+        let tasks = self.tasks.iter().flat_map(|task| [Some(task), task.undo.as_deref()].into_iter().flatten());
+        tasks.chain(&self.on_failure).chain(&self.finally)
     }
 
     /// Every task with its needs, each after what it needs.
@@ -124,9 +172,14 @@ fn workflow(reader: &mut Reader<'_>, tree: &Node) -> Option<Workflow> {
         }
         labels
     });
-    let timeout = fields.get("timeout").and_then(|node| tasks::timeout(reader, node));
-    let (default_timeout, default_continue) =
-        fields.get("defaults").map(|node| defaults(reader, node)).unwrap_or_default();
+    let priority = fields.get("priority").and_then(|node| reader.within(node, "priority", 0..=100));
+    let timeout = fields.get("timeout").and_then(|node| retry::whole_timeout(reader, node));
+    let secrets = fields.get("secrets").map(|node| admission::secrets(reader, node)).unwrap_or_default();
+    let concurrency = fields.get("concurrency").and_then(|node| admission::concurrency(reader, node));
+    let defaults = fields.get("defaults").map(|node| defaults(reader, node)).unwrap_or_default();
+    let mut hooks = |what| fields.get(what).map(|node| hooks::list(reader, what, node)).unwrap_or_default();
+    let (on_failure, finally) = (hooks("on-failure"), hooks("finally"));
+    let outermost = OUTERMOST.iter().filter_map(|name| Some((*name, fields.entry(name)?.0.span.clone()))).collect();
     let inputs = fields.get("inputs").map(|node| read_inputs(reader, node)).unwrap_or_default();
     let outputs = fields.get("outputs").map(|node| tasks::outputs(reader, node)).unwrap_or_default();
     let tasks = match reader.require(&fields, "tasks", "a workflow") {
@@ -137,14 +190,20 @@ fn workflow(reader: &mut Reader<'_>, tree: &Node) -> Option<Workflow> {
         name: name.unwrap_or_default(),
         description,
         labels: labels.unwrap_or_default(),
+        priority: priority.and_then(|priority| u8::try_from(priority).ok()),
         timeout,
-        default_timeout,
-        default_continue: default_continue.unwrap_or(false),
         inputs,
+        secrets,
+        concurrency,
+        defaults,
         tasks,
+        on_failure,
+        finally,
+        outermost,
         order: Vec::new(),
         outputs,
     };
+    merges(reader, &workflow);
     links::check(reader, &mut workflow);
     Some(workflow)
 }
@@ -161,11 +220,33 @@ fn name(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     None
 }
 
-fn defaults(reader: &mut Reader<'_>, node: &Node) -> (Option<Period>, Option<bool>) {
-    let Some(fields) = reader.fields(node, &DEFAULTS) else { return (None, None) };
-    let timeout = fields.get("timeout").and_then(|node| tasks::timeout(reader, node));
-    let tolerant = fields.get("continue-on-error").and_then(|node| reader.boolean(node, "continue-on-error"));
-    (timeout, tolerant)
+fn defaults(reader: &mut Reader<'_>, node: &Node) -> Defaults {
+    let Some(fields) = reader.fields(node, &DEFAULTS) else { return Defaults::default() };
+    let mut flag = |name: &str| fields.get(name).and_then(|node| reader.boolean(node, name)).unwrap_or(false);
+    let (cache, continue_on_error) = (flag("cache"), flag("continue-on-error"));
+    Defaults {
+        timeout: fields.get("timeout").and_then(|node| retry::timeout(reader, node)),
+        retry: fields.get("retry").and_then(|node| retry::read(reader, node)),
+        limits: fields.get("limits").map(|node| tasks::limits(reader, node)).unwrap_or_default(),
+        cache,
+        continue_on_error,
+    }
+}
+
+/// Whether what tasks say fits what `defaults` says.
+fn merges(reader: &mut Reader<'_>, workflow: &Workflow) {
+    let Defaults { timeout, retry, .. } = &workflow.defaults;
+    let mut problem = |code, span: &Span, message: String| reader.error(code, span, message);
+    retry::merged(None, retry.as_ref(), &mut problem);
+    retry::merged_timeout(None, timeout.as_ref(), &mut problem);
+    for task in workflow.every().filter(|task| matches!(task.work, Work::Uses(_))) {
+        if task.retry.is_some() {
+            retry::merged(task.retry.as_ref(), retry.as_ref(), &mut problem);
+        }
+        if task.timeout.is_some() {
+            retry::merged_timeout(task.timeout.as_ref(), timeout.as_ref(), &mut problem);
+        }
+    }
 }
 
 fn read_inputs(reader: &mut Reader<'_>, node: &Node) -> Vec<Input> {
@@ -199,8 +280,8 @@ fn read_tasks(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<Task>> {
     }
     let mut tasks = Vec::with_capacity(entries.len());
     for (key, value) in entries {
-        if let Some(id) = reader.checked_name::<TaskId>(&key.text, &key.span) {
-            tasks.push(tasks::read(reader, id, key.span.clone(), value));
+        if let Some(name) = reader.checked_name::<TaskName>(&key.text, &key.span) {
+            tasks.push(tasks::read(reader, &name, key.span.clone(), value));
         }
     }
     Some(tasks)

@@ -267,8 +267,9 @@ fn value(expression: &str, outputs: &Value) -> Result<Value, String> {
     let scope = Scope {
         inputs: plan.inputs(),
         tasks: &tasks,
-        run: RunView { id: "r1", workflow: plan.workflow() },
+        run: RunView { id: "r1", workflow: plan.workflow(), outcome: None },
         needs: std::slice::from_ref(&near),
+        each: orch_workflow::EachView::Once,
         findings: None,
     };
     plan.tasks()[1].input(&scope).map(|input| input["x"].clone()).map_err(|error| error.message)

@@ -64,8 +64,9 @@ fn decide(checks: &str, waivers: &str, baseline: Option<&[&str]>) -> GateDecisio
     let scope = Scope {
         inputs: plan.inputs(),
         tasks: &tasks,
-        run: RunView { id: "r", workflow: "test" },
+        run: RunView { id: "r", workflow: "test", outcome: None },
         needs: &plan.tasks()[3].needs,
+        each: orch_workflow::EachView::Once,
         findings: None,
     };
     let known: Option<BTreeSet<String>> = baseline.map(|known| known.iter().map(|text| (*text).to_owned()).collect());

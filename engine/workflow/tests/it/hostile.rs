@@ -171,8 +171,9 @@ fn what_yaml_has_and_we_refuse() {
     check_whole("a:\n\tb: c", &["2:2 OW0101 a tab is used for indentation (indent with spaces)"]);
     check_whole(
         "",
-        &["1:1 OW0104 a workflow is a mapping, not nothing (known: `schema`, `name`, `description`, `labels`, \
-         `timeout`, `inputs`, `defaults`, `tasks`, `outputs`)"],
+        &[
+            "1:1 OW0104 a workflow is a mapping, not nothing (known: `schema`, `name`, `description`, `labels`, `priority`, `timeout`, `inputs`, `secrets`, `concurrency`, `defaults`, `tasks`, `on-failure`, `finally`, `outputs`)",
+        ],
     );
 }
 

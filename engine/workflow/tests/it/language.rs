@@ -7,25 +7,25 @@ use orch_workflow::{parse, parse_manifest, parse_policy};
 /// Keys of the language that this version does not do, each in its place.
 const LATER: &[(&str, &str)] = &[
     ("on", "on: { schedule: [{ cron: '15 2 * * 1-5' }] }"),
-    ("secrets", "secrets: { api_token: { from: 'env:API_TOKEN' } }"),
-    ("concurrency", "concurrency: { group: a, limit: 1 }"),
-    ("priority", "priority: 60"),
-    ("on-failure", "on-failure: [{ uses: orch/notify@^1.0 }]"),
-    ("finally", "finally: [{ uses: orch/report@^1.0 }]"),
-    ("retry", "defaults: { retry: { attempts: 3 } }"),
-    ("retry", "tasks: { a: { uses: o/a@1, retry: { attempts: 2 } } }"),
-    ("strategy", "tasks: { a: { uses: o/a@1, strategy: { matrix: { x: [1] } } } }"),
-    ("for-each", "tasks: { a: { uses: o/a@1, for-each: '${{ inputs.x }}' } }"),
-    ("max-parallel", "tasks: { a: { uses: o/a@1, max-parallel: 3 } }"),
-    ("approval", "tasks: { a: { approval: { prompt: 'Ship it?' } } }"),
+    ("permissions", "permissions: {}"),
+    ("env", "env: {}"),
+    ("undo", "undo: {}"),
+    ("retry", "retry: never"),
+    ("cache", "cache: true"),
+    ("permissions", "defaults: { permissions: {} }"),
+    ("description", "secrets: { a: { from: 'env:A', description: x } }"),
+    ("pattern", "inputs: { a: { type: string, pattern: x } }"),
     ("rollout", "tasks: { a: { rollout: { steps: [10, 50] } } }"),
-    ("workflow", "tasks: { a: { workflow: ./other.yaml } }"),
-    ("undo", "tasks: { a: { uses: o/a@1, undo: { uses: o/a@1 } } }"),
     ("on-failure", "tasks: { a: { uses: o/a@1, on-failure: [] } }"),
     ("finally", "tasks: { a: { uses: o/a@1, finally: [] } }"),
-    ("cache", "tasks: { a: { uses: o/a@1, cache: {} } }"),
     ("concurrency", "tasks: { a: { uses: o/a@1, concurrency: x } }"),
     ("priority", "tasks: { a: { uses: o/a@1, priority: 1 } }"),
+    ("secrets", "tasks: { a: { uses: o/a@1, secrets: [] } }"),
+    ("description", "tasks: { a: { uses: o/a@1, description: x } }"),
+    ("workflow", "tasks: { a: { uses: o/a@1, undo: { uses: o/a@1, workflow: ./x.yaml } } }"),
+    ("workflow", "finally: [{ uses: o/a@1, workflow: ./x.yaml }]"),
+    ("approval", "tasks: { a: { gate: { approval: {}, checks: [{ id: a, assert: true }] } } }"),
+    ("cpu", "tasks: { a: { uses: o/a@1, limits: { cpu: 1 } } }"),
     ("net", "tasks: { a: { uses: o/a@1, permissions: { net: [] } } }"),
     ("secrets", "tasks: { a: { uses: o/a@1, permissions: { secrets: [] } } }"),
     ("exec", "tasks: { a: { uses: o/a@1, permissions: { exec: [] } } }"),
@@ -55,6 +55,7 @@ schema: orch-wasm/v1
 name: release-gate
 description: Four checks at once, one decision, one update.
 labels: { team: payments }
+priority: 60
 timeout: 2h
 
 inputs:
@@ -62,8 +63,13 @@ inputs:
   environment:  { type: choice, options: [staging, production], default: staging }
   max-severity: { type: choice, options: [low, medium, high, critical], default: high }
 
+secrets:
+  api_token: { from: "env:API_TOKEN" }
+
+concurrency: { group: "release-${{ inputs.environment }}", limit: 1, on-conflict: queue }
 defaults:
   timeout: 10m
+  retry: { attempts: 3, backoff: exponential, initial: 2s, max: 1m, jitter: full, retry-on: [errored, timed-out] }
 
 tasks:
   secret-scan:
@@ -73,7 +79,8 @@ tasks:
 
   vuln-scan:
     uses: orch/vuln-scan@^1.0
-    with: { lockfile: "Cargo.lock" }
+    strategy: { matrix: { lockfile: [Cargo.lock, package-lock.json] }, max-parallel: 2, fail-fast: false }
+    with: { lockfile: "${{ matrix.lockfile }}" }
     permissions:
       fs: [{ mount: source, path: "${{ inputs.source }}", access: read }, { mount: database, path: ./osv, access: read }]
 
@@ -93,14 +100,20 @@ tasks:
         - { id: no-new-vulns, assert: "findings.of('vuln-scan').new_at_least(inputs['max-severity']) == 0" }
         - { id: baseline,     assert: "tasks.compliance.outputs.passed_ratio >= 0.95", on-fail: warn }
 
-  update:
+  sign-off:
     needs: [decide]
     if: "${{ inputs.environment == 'production' }}"
-    uses: orch/copy@^1.0
-    with: { text: "run ${{ run.id }} of ${{ run.workflow }}" }
-    limits: { memory: 64MiB, log: 1MiB, output: 1MiB, findings: 10, artifacts: 1MiB }
-    outputs: { ok: "${{ output.done }}" }
+    approval: { prompt: "Ship it?", approvers: { groups: [release-managers] }, required: 1, exclude-requester: true, expires: 24h }
 
+  update:
+    needs: [sign-off]
+    uses: orch/http-request@^1.0
+    with: { url: "https://deploy.example.org/release", method: PUT }
+    retry: { attempts: 2 }
+    undo: { uses: orch/http-request@^1.0, with: { url: "https://deploy.example.org/rollback", method: POST } }
+
+on-failure: [{ uses: orch/notify@^1.0, with: { text: "failed: ${{ run.id }} ${{ run.outcome }}" } }]
+finally:    [{ uses: orch/report@^1.0 }]
 outputs: { ratio: "${{ tasks.compliance.outputs.passed_ratio }}" }
 "#;
 
@@ -111,7 +124,8 @@ fn the_example_of_the_language_page() {
     assert_eq!(found, []);
     let workflow = workflow.unwrap();
     assert_eq!(workflow.name(), "release-gate");
-    assert_eq!(workflow.graph().len(), 5);
+    assert_eq!(workflow.graph().len(), 6);
+    assert_eq!(workflow.plugin_references().len(), 6);
     assert_eq!(workflow.inputs().len(), 3);
     assert_eq!(workflow.waivers_files()[0].0, "policy/waivers.yaml");
 }

@@ -26,8 +26,9 @@ fn the_head() {
     );
     check_whole(
         "- a",
-        &["1:1 OW0104 a workflow is a mapping, not a list (known: `schema`, `name`, `description`, `labels`, \
-         `timeout`, `inputs`, `defaults`, `tasks`, `outputs`)"],
+        &[
+            "1:1 OW0104 a workflow is a mapping, not a list (known: `schema`, `name`, `description`, `labels`, `priority`, `timeout`, `inputs`, `secrets`, `concurrency`, `defaults`, `tasks`, `on-failure`, `finally`, `outputs`)",
+        ],
     );
     check_whole(
         "schema: orch-wasm/v1\nname: \"a\\u202eb\"\ntasks: { a: { uses: o/a@1 } }",
@@ -40,17 +41,14 @@ fn keys() {
     check(
         &format!("{A}\nlabls: {{}}"),
         &[
-            "4:1 OW0103 a workflow has no key `labls` (did you mean `labels`? known: `schema`, `name`, `description`, `labels`, \
-         `timeout`, `inputs`, `defaults`, `tasks`, `outputs`)",
+            "4:1 OW0103 a workflow has no key `labls` (did you mean `labels`? known: `schema`, `name`, `description`, `labels`, `priority`, `timeout`, `inputs`, `secrets`, `concurrency`, `defaults`, `tasks`, `on-failure`, `finally`, `outputs`)",
         ],
     );
     check(
         "tasks: { a: { uses: o/a@1, neds: [], 12: 3 } }",
         &[
-            "3:28 OW0103 a task has no key `neds` (did you mean `needs`? known: `uses`, `gate`, `with`, `needs`, `if`, \
-         `permissions`, `limits`, `timeout`, `continue-on-error`, `outputs`)",
-            "3:38 OW0103 a task has no key `12` (known: `uses`, `gate`, `with`, `needs`, `if`, `permissions`, `limits`, `timeout`, \
-         `continue-on-error`, `outputs`)",
+            "3:28 OW0103 a task has no key `neds` (did you mean `needs`? known: `uses`, `gate`, `approval`, `workflow`, `with`, `needs`, `if`, `permissions`, `limits`, `timeout`, `retry`, `strategy`, `for-each`, `max-parallel`, `fail-fast`, `continue-on-error`, `cache`, `undo`, `outputs`)",
+            "3:38 OW0103 a task has no key `12` (known: `uses`, `gate`, `approval`, `workflow`, `with`, `needs`, `if`, `permissions`, `limits`, `timeout`, `retry`, `strategy`, `for-each`, `max-parallel`, `fail-fast`, `continue-on-error`, `cache`, `undo`, `outputs`)",
         ],
     );
     check("tasks:\n  a: { uses: o/a@1 }\n  a: { uses: o/b@1 }", &["5:3 OW0103 the key `a` stands twice"]);
@@ -63,8 +61,8 @@ fn keys() {
         ],
     );
     check(
-        "tasks: { a: { retry: 3 }, b: { uses: o/a@1, retry: { attempts: 2 } } }",
-        &["3:15 OW0106 `retry` is not supported yet", "3:45 OW0106 `retry` is not supported yet"],
+        "tasks: { a: { rollout: 3 }, b: { uses: o/a@1, priority: 2 } }",
+        &["3:15 OW0106 `rollout` is not supported yet", "3:47 OW0106 `priority` is not supported yet"],
     );
 }
 
@@ -106,15 +104,13 @@ fn forms_of_a_file() {
     check_whole(
         "\u{feff}schema: orch-wasm/v1\r\nname: x\r\ntasks:\r\n  a: { uses: o/a@1, foo: 1 }\r\n",
         &[
-            "4:21 OW0103 a task has no key `foo` (known: `uses`, `gate`, `with`, `needs`, `if`, `permissions`, `limits`, `timeout`, \
-         `continue-on-error`, `outputs`)",
+            "4:21 OW0103 a task has no key `foo` (known: `uses`, `gate`, `approval`, `workflow`, `with`, `needs`, `if`, `permissions`, `limits`, `timeout`, `retry`, `strategy`, `for-each`, `max-parallel`, `fail-fast`, `continue-on-error`, `cache`, `undo`, `outputs`)",
         ],
     );
     check(
         "x: &x { uses: o/a@1 }\ntasks: { a: *x }",
         &[
-            "3:1 OW0103 a workflow has no key `x` (known: `schema`, `name`, `description`, `labels`, `timeout`, `inputs`, `defaults`, \
-         `tasks`, `outputs`)",
+            "3:1 OW0103 a workflow has no key `x` (known: `schema`, `name`, `description`, `labels`, `priority`, `timeout`, `inputs`, `secrets`, `concurrency`, `defaults`, `tasks`, `on-failure`, `finally`, `outputs`)",
         ],
     );
     check("tasks: { a: &x { uses: o/a@1 }, b: *x }", &[]);
@@ -148,12 +144,14 @@ fn needs() {
 
 #[test]
 fn what_a_task_is() {
-    check("tasks: { a: {} }", &["3:10 OW0105 the task `a` says nothing to do (add `uses` or `gate`)"]);
+    check(
+        "tasks: { a: {} }",
+        &["3:10 OW0105 the task `a` says nothing to do (add `uses`, `gate`, `approval` or `workflow`)"],
+    );
     check(
         "tasks: { a: hello }",
         &[
-            "3:13 OW0104 a task is a mapping, not text (known: `uses`, `gate`, `with`, `needs`, `if`, `permissions`, `limits`, \
-         `timeout`, `continue-on-error`, `outputs`)",
+            "3:13 OW0104 a task is a mapping, not text (known: `uses`, `gate`, `approval`, `workflow`, `with`, `needs`, `if`, `permissions`, `limits`, `timeout`, `retry`, `strategy`, `for-each`, `max-parallel`, `fail-fast`, `continue-on-error`, `cache`, `undo`, `outputs`)",
         ],
     );
     check(
@@ -167,7 +165,20 @@ fn what_a_task_is() {
             "3:72 OW0112 a gate runs no plugin, so it takes no `limits`",
         ],
     );
-    check("tasks: { a: { approval: { prompt: x } } }", &["3:15 OW0106 `approval` is not supported yet"]);
+    check("tasks: { a: { rollout: { steps: [1] } } }", &["3:15 OW0106 `rollout` is not supported yet"]);
+    check(
+        "tasks: { a: { approval: { prompt: x }, gate: { checks: [{ id: x, assert: true }] }, workflow: ./a.yaml } }",
+        &[
+            "3:15 OW0112 the task `a` has both `gate` and `approval` (make two tasks of it)",
+            "3:85 OW0112 the task `a` has both `gate` and `workflow` (make two tasks of it)",
+        ],
+    );
+    check(
+        "tasks: { a/b: { uses: o/a@1 } }",
+        &[
+            "3:10 OW0109 `a/b` is not a valid task id: `/` at byte 1 is not allowed (a letter, then letters, digits, `_` and `-`)",
+        ],
+    );
     check("tasks: { a: { uses: o/a@1, with: [1] } }", &["3:34 OW0104 `with` is a mapping, not a list"]);
 }
 
@@ -360,8 +371,7 @@ fn all_problems_at_once_and_not_too_many() {
         "timeout: x\nfoo: 1\ntasks: { a: { uses: o/a, needs: [b], if: '1 +' } }",
         &[
             "3:10 OW0104 `x` is not a duration: write a whole number and a unit, `90s`, `10m`, `2h` or `1d`, at most `366d`",
-            "4:1 OW0103 a workflow has no key `foo` (known: `schema`, `name`, `description`, `labels`, `timeout`, `inputs`, \
-         `defaults`, `tasks`, `outputs`)",
+            "4:1 OW0103 a workflow has no key `foo` (known: `schema`, `name`, `description`, `labels`, `priority`, `timeout`, `inputs`, `secrets`, `concurrency`, `defaults`, `tasks`, `on-failure`, `finally`, `outputs`)",
             "5:21 OW0201 `o/a` names no version (write `namespace/name@^1.2` for the registry or `./file.wasm` for a file)",
             "5:34 OW0107 the task `a` needs `b`, which is not in this workflow (known: `a`)",
             "5:46 OW0110 the expression is not valid: mismatched input the end",

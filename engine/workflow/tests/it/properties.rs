@@ -66,6 +66,28 @@ fn yaml() -> impl Strategy<Value = String> {
         "waivers: ",
         "signers: ",
         "limits: ",
+        "strategy: ",
+        "matrix: ",
+        "include: ",
+        "exclude: ",
+        "for-each: ",
+        "max-parallel: 1",
+        "approval: ",
+        "prompt: ",
+        "approvers: ",
+        "users: ",
+        "retry: ",
+        "attempts: 2",
+        "timeout: ",
+        "undo: ",
+        "on-failure: ",
+        "finally: ",
+        "concurrency: ",
+        "group: ",
+        "secrets: ",
+        "from: 'env:A'",
+        "workflow: ./x.yaml",
+        "defaults: ",
         "\\",
         "@",
         "`",
@@ -80,8 +102,14 @@ fn expression() -> impl Strategy<Value = String> {
         "tasks",
         "tasks.a",
         "run.id",
+        "run.outcome",
         "findings",
         "output",
+        "matrix",
+        "matrix.x",
+        "item",
+        "index",
+        ".outputs",
         ".",
         "[",
         "]",
@@ -186,12 +214,21 @@ proptest! {
         prop_assert!(matches!(task.kind, PlannedKind::Plugin(_)));
         let inputs = serde_json::json!({ "n": 3, "list": [1, "a", { "x": null }] });
         let tasks = BTreeMap::new();
-        let scope = Scope { inputs: &inputs, tasks: &tasks, run: RunView { id: "r", workflow: "w" }, needs: &[], findings: None };
+        let scope = Scope { inputs: &inputs, tasks: &tasks, run: RunView { id: "r", workflow: "w", outcome: None }, needs: &[], each: orch_workflow::EachView::Once, findings: None };
         prop_assert_eq!(task.input(&scope), task.input(&scope));
         let _ = task.condition_holds(&scope);
         let quoted = serde_json::to_string(&format!("${{{{ {text} }}}}")).unwrap();
-        let source = Source::new("f", format!("{HEAD}tasks: {{ a: {{ uses: o/a@1, with: {{ x: {quoted} }} }} }}"));
-        sound(&source, &parse(&source).1);
+        let strategy = "strategy: { matrix: { x: [1] } }";
+        for text in [
+            format!("tasks: {{ a: {{ uses: o/a@1, with: {{ x: {quoted} }} }} }}"),
+            format!("tasks: {{ a: {{ uses: o/a@1, for-each: {quoted}, undo: {{ uses: o/a@1, with: {{ x: {quoted} }} }} }} }}"),
+            format!("tasks: {{ a: {{ uses: o/a@1, {strategy}, with: {{ x: {quoted} }}, outputs: {{ x: {quoted} }} }} }}"),
+            format!("tasks: {{ a: {{ approval: {{ prompt: {quoted} }} }} }}\nfinally: [{{ uses: o/a@1, if: {quoted} }}]"),
+            format!("tasks: {{ a: {{ workflow: ./a.yaml, with: {{ x: {quoted} }} }} }}\nconcurrency: {{ group: {quoted} }}"),
+        ] {
+            let source = Source::new("f", format!("{HEAD}{text}"));
+            sound(&source, &parse(&source).1);
+        }
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use camino::Utf8Path;
 use orch_core::{
-    Access, ArtifactAsk, Ask, Digest, EnvAsk, FsAsk, Manifest, PluginName, PluginTaskName, Policy, Source, TaskManifest,
+    Access, ArtifactAsk, Ask, Digest, EnvAsk, FsAsk, Manifest, PluginName, PluginTaskName, Policy, Source, Sources,
+    TaskManifest,
 };
-use orch_workflow::{Plan, PlanRequest, Resolved, Waivers, Workflow, parse, plan};
+use orch_workflow::{Plan, PlanRequest, Resolved, Waivers, Workflow, absolute, load, parse, plan};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The beginning that every workflow has. Two lines, so that the first line of a test's text is line 3.
@@ -96,6 +97,8 @@ pub(crate) struct World {
     pub(crate) inputs: BTreeMap<String, String>,
     pub(crate) waivers: BTreeMap<String, Waivers>,
     pub(crate) policy: Policy,
+    /// Other workflow files by their absolute paths, with their whole text.
+    pub(crate) files: BTreeMap<String, String>,
 }
 
 pub(crate) const FOLDER: &str = "/home/me/project";
@@ -107,6 +110,7 @@ impl World {
             inputs: BTreeMap::new(),
             waivers: BTreeMap::new(),
             policy: Policy::built_in(FOLDER.into(), Vec::new()),
+            files: BTreeMap::new(),
         };
         world.add("orch/any@^1", manifest("orch/any"));
         world.add("orch/scan@^1", scanner());
@@ -129,22 +133,59 @@ impl World {
         self
     }
 
-    /// The plan and the diagnostics of a workflow that is right in itself.
+    /// Another workflow file beside the one of the test; its head is added.
+    pub(crate) fn file(mut self, path: &str, yaml: &str) -> World {
+        self.files.insert(absolute(Utf8Path::new(FOLDER), path).into_string(), format!("{HEAD}{yaml}"));
+        self
+    }
+
+    /// The plan and the diagnostics of a workflow that is right in itself. Those of other files begin with their names.
     #[track_caller]
     pub(crate) fn plan(&self, yaml: &str) -> (Option<Plan>, Vec<String>) {
         let (source, workflow) = workflow(yaml);
+        self.plan_of(&source, &workflow)
+    }
+
+    pub(crate) fn plan_of(&self, source: &Source, workflow: &Workflow) -> (Option<Plan>, Vec<String>) {
+        let mut sources = Sources::default();
+        sources.add(source.clone());
+        let path = Utf8Path::new(FOLDER).join("workflow.yaml");
+        let (nested, mut found) = load(&path, workflow, source, &mut |path| {
+            let text = self.files.get(path.as_str()).ok_or("there is none")?;
+            let name = path.strip_prefix(FOLDER).map_or_else(|_| path.to_string(), ToString::to_string);
+            sources.add(Source::new(name.clone(), text.clone()));
+            Ok(Source::new(name, text.clone()))
+        });
+        let folders: BTreeSet<_> = nested.iter().map(|(_, file)| file.folder()).chain([FOLDER.into()]).collect();
+        let everywhere = |name: &String| folders.iter().map(|it| (it.to_path_buf(), name.clone())).collect::<Vec<_>>();
+        let plugins =
+            self.plugins.iter().flat_map(|(uses, it)| everywhere(uses).into_iter().map(|key| (key, it.clone())));
+        let waivers =
+            self.waivers.iter().flat_map(|(path, it)| everywhere(path).into_iter().map(|key| (key, it.clone())));
         let request = PlanRequest {
-            workflow: &workflow,
-            source: &source,
+            workflow,
+            source,
             folder: Utf8Path::new(FOLDER),
             inputs: &self.inputs,
-            plugins: &self.plugins,
+            nested: &nested,
+            plugins: &plugins.collect(),
             policy: &self.policy,
-            waivers: &self.waivers,
+            waivers: &waivers.collect(),
         };
-        let (plan, found) = plan(&request);
-        assert_eq!(plan.is_some(), found.iter().all(|problem| problem.warning));
-        (plan, found.iter().map(|problem| problem.brief(&source)).collect())
+        let made = match found.iter().all(|problem| problem.warning) {
+            true => {
+                let (made, more) = plan(&request);
+                assert_eq!(made.is_some(), more.iter().all(|problem| problem.warning));
+                found.extend(more);
+                made
+            }
+            false => None,
+        };
+        let brief = |problem: &orch_core::Diagnostic| {
+            let brief = problem.brief(sources.get(&problem.file).unwrap());
+            if problem.file == source.name { brief } else { format!("{}:{brief}", problem.file) }
+        };
+        (made, found.iter().map(brief).collect())
     }
 
     #[track_caller]
