@@ -23,9 +23,9 @@ impl Guest {
 }
 
 /// The tasks of the guest in `guests/hostile`.
-pub const HOSTILE_TASKS: [&str; 22] = [
+pub const HOSTILE_TASKS: [&str; 23] = [
     "files", "preopens", "grow", "recurse", "leak", "artifact", "amplify", "ask", "flood", "bytes", "spin", "wait",
-    "sleep", "poll", "times", "info", "has", "env", "net", "say", "fail", "exit",
+    "sleep", "poll", "times", "info", "has", "env", "net", "say", "fail", "exit", "effect",
 ];
 
 fn repository() -> PathBuf {

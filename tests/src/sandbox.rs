@@ -167,7 +167,7 @@ impl Sandbox {
         let recorder = Arc::new(Recorder::default());
         let attempt = Attempt {
             run: RunId::try_from("0123456789abcdef0123456789abcdef").unwrap(),
-            task: TaskId::try_from("task").unwrap(),
+            task: TaskId::try_from("task").unwrap().into(),
             number: 1,
             plugin: Arc::new(PluginTask {
                 name: name(),

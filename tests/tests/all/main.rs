@@ -1,4 +1,5 @@
 //! The whole-system tests, in one binary: each further one would link the sandbox again.
 
 mod cli;
+mod durable;
 mod sandbox;

@@ -1,5 +1,6 @@
 //! A plugin that tries what it may not: one task for each attack. Input and output are free JSON; the tests know the fields.
 
+mod effect;
 mod files;
 mod flood;
 mod resources;
@@ -46,4 +47,5 @@ orch_sdk::plugin! {
     "say" => talk::say,
     "fail" => talk::fail,
     "exit" => talk::exit,
+    "effect" => effect::effect,
 }

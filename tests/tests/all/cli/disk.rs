@@ -226,7 +226,7 @@ fn a_database_of_another_format_is_refused() {
         database.pragma_update(None, "user_version", version).unwrap();
     };
     set(99);
-    let both = ["its format is 99", "knows 1"];
+    let both = ["its format is 99", "knows 2"];
     place.run(["run"]).fails(7, "OW0501", &both);
     // What reads must not guess either.
     for verb in ["list", "show", "logs", "verify"] {
@@ -234,6 +234,6 @@ fn a_database_of_another_format_is_refused() {
     }
     place.run(["explain", "latest", "greet"]).fails(7, "OW0501", &both);
     place.run(["run", "--state", "elsewhere"]).exits(0);
-    set(1);
+    set(2);
     place.still_works();
 }

@@ -3,13 +3,18 @@
 
 mod commands;
 mod disk;
+mod going_on;
+mod kit;
+mod language;
 mod listed;
 mod mounts;
 mod newcomer;
-mod packages;
+pub(crate) mod packages;
+mod people;
 mod plugins;
-mod program;
+pub(crate) mod program;
 mod readme;
+mod results;
 mod runs;
 mod terminal;
 mod workflows;

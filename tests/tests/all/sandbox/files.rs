@@ -444,7 +444,7 @@ fn blob(sandbox: &Sandbox, content: &str) -> UpstreamArtifact {
     writer.write(content.as_bytes()).unwrap();
     let digest = writer.finish().unwrap();
     UpstreamArtifact {
-        task: TaskId::try_from("before").unwrap(),
+        task: TaskId::try_from("before").unwrap().into(),
         name: ArtifactName::try_from("report.txt").unwrap(),
         digest,
     }

@@ -58,7 +58,7 @@ fn records(text: &str, said: Ended, failed: Ended) -> Vec<Record> {
         version: semver::Version::new(1, 2, 3),
         digest: orch_core::Digest::of(b""),
     };
-    let summary = TaskSummary { id: task.clone(), needs: Vec::new(), what, decisions: Vec::new() };
+    let summary = TaskSummary { id: task.clone(), needs: Vec::new(), what, decisions: Vec::new(), hook: None };
     let mut events = vec![
         Event::RunCreated {
             format: 1,
@@ -68,23 +68,26 @@ fn records(text: &str, said: Ended, failed: Ended) -> Vec<Record> {
             plan: Value::Null,
             tasks: vec![summary],
             inputs: json!({ text: text }),
+            requester: None,
+            rerun_of: None,
+            again: Vec::new(),
         },
-        Event::TaskStarted { task: task.clone(), attempt: 1 },
+        Event::TaskStarted { task: task.clone().into(), attempt: 1 },
     ];
     let one = || task.clone();
     events.extend(said.seen.logs.iter().cloned().map(|(level, message, fields)| Event::TaskLog {
-        task: one(),
+        task: one().into(),
         level,
         message,
         fields,
     }));
     events.extend(said.seen.progress.iter().cloned().map(|(done, total, note)| Event::TaskProgress {
-        task: one(),
+        task: one().into(),
         done,
         total,
         note,
     }));
-    events.push(Event::TaskFindings { task: one(), findings: said.seen.findings.clone() });
+    events.push(Event::TaskFindings { task: one().into(), findings: said.seen.findings.clone() });
     let refusal = Refusal {
         capability: text.to_owned(),
         target: text.to_owned(),
@@ -92,27 +95,28 @@ fn records(text: &str, said: Ended, failed: Ended) -> Vec<Record> {
         reason: text.to_owned(),
         fix: Some(text.to_owned()),
     };
-    events.push(Event::TaskRefused { task: one(), refusal });
+    events.push(Event::TaskRefused { task: one().into(), refusal });
     let artifact = StoredArtifact {
         name: orch_core::ArtifactName::try_from("a").unwrap(),
         media_type: text.to_owned(),
         digest: orch_core::Digest::of(b""),
         bytes: 1,
     };
-    events.push(Event::ArtifactStored { task: one(), artifact });
+    events.push(Event::ArtifactStored { task: one().into(), artifact });
     let output = match said.result {
         Ok(AttemptOutput::Succeeded(output)) => output,
         other => panic!("{other:?}"),
     };
     let failure: Option<Failure> = failed.result.err();
     events.push(Event::TaskFinished {
-        task: one(),
+        task: one().into(),
         outcome: TaskOutcome::Failed,
         output: Some(output),
         reason: Some(text.to_owned()),
         failure,
         usage: Usage { used: vec![text.to_owned()], ..Usage::default() },
         tolerated: false,
+        key: None,
     });
     events.push(Event::RunFinished { outcome: RunOutcome::Failed, outputs: json!({ text: text }) });
     let at = Timestamp(1_700_000_000_000);
