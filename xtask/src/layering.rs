@@ -20,7 +20,16 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ),
     (
         "orch-tests",
-        &["orch-core", "orch-workflow", "orch-scheduler", "orch-host", "orch-store", "orch-registry", "orch-report"],
+        &[
+            "orch-core",
+            "orch-workflow",
+            "orch-scheduler",
+            "orch-host",
+            "orch-store",
+            "orch-registry",
+            "orch-report",
+            "orch-wasm",
+        ],
     ),
     ("orch-bench", &["orch-core", "orch-workflow", "orch-scheduler", "orch-host", "orch-store"]),
     ("xtask", &[]),

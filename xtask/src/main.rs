@@ -1,10 +1,12 @@
-//! Chores of this repository: `cargo xtask demo|test|bench|plugins|docs|check`.
+//! Chores of this repository: `cargo xtask demo|test|soak|bench|plugins|docs|check`.
 
 mod bench;
 mod chores;
 mod demo;
 mod docs;
 mod layering;
+mod peers;
+mod soak;
 mod tests;
 
 use anyhow::bail;
@@ -13,10 +15,12 @@ const USAGE: &str = "cargo xtask <chore>
 
   demo      build everything, publish the plugins, run the examples
   test      every test, unit to whole-binary, guests included
+  soak      the random tests with fresh seeds (--minutes N)
   check     what a commit has to pass besides the tests: format, lints, layering, licences
   plugins   build the first-party plugins and publish them, signed, into ./registry
   docs      write the generated pages: docs/cli.md, docs/schema/*.json
-  bench     measure, beside the physical floor (--quick for a first look)
+  bench     measure, beside the physical floor (--quick for a first look);
+            --peers [NAME]… measures other engines beside ours, installed from their registries into a folder that is thrown away
 ";
 
 fn main() -> std::process::ExitCode {
@@ -25,9 +29,11 @@ fn main() -> std::process::ExitCode {
     let done = match arguments.as_slice() {
         ["demo"] => demo::run(),
         ["test"] => tests::run(),
+        ["soak", "--minutes", minutes] => soak::run(minutes),
         ["check"] => chores::check(),
         ["plugins"] => demo::plugins().map(|_| ()),
         ["docs"] => docs::write(),
+        ["bench", "--peers", wanted @ ..] => peers::run(wanted),
         ["bench", rest @ ..] => bench::run(rest.contains(&"--quick")),
         [] | ["help" | "--help" | "-h"] => {
             chores::say(USAGE);

@@ -4,38 +4,18 @@ use crate::Paths;
 use crate::machine::Floors;
 use crate::numbers::{Report, Samples, ratio, time};
 use anyhow::{Context, Result, ensure};
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) fn measure(paths: &Paths, floors: &Floors, table: &mut Report) -> Result<()> {
     println!("`orch-wasm run` of one cached task, whole process");
-    let folder = tempfile::tempdir_in(".")?;
-    let home = folder.path().canonicalize()?;
-    let program = paths.program.canonicalize()?;
-    let start = |arguments: &[&str], here: &Path| {
-        let mut command = Command::new(&program);
-        command
-            .args(arguments)
-            .current_dir(here)
-            .env_clear()
-            .env("HOME", &home)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command
-    };
-    ensure!(start(&["init", "work"], &home).status()?.success(), "init failed");
-    let work = home.join("work");
-    ensure!(start(&["run"], &work).status()?.success(), "the first run failed");
-    let mut samples = Vec::new();
-    for _ in 0..if paths.quick { 20 } else { 100 } {
-        let begun = Instant::now();
-        let status = start(&["run"], &work).status()?;
-        samples.push(begun.elapsed());
-        ensure!(status.success(), "a run failed");
-    }
-    let samples = Samples::new(samples);
-    let peak = peak(&mut start(&["run"], &work))?;
+    let user = User::new(paths)?;
+    user.must("init", &mut user.start(["init", "work"], &user.home))?;
+    let work = user.home.join("work");
+    let samples = user.runs(&work, if paths.quick { 20 } else { 100 })?;
+    let peak = peak(&mut user.start(["run"], &work))?;
     table.row(
         "one cached task, whole process, median",
         time(samples.median()),
@@ -46,6 +26,76 @@ pub(crate) fn measure(paths: &Paths, floors: &Floors, table: &mut Report) -> Res
     table.row("the same, p95", time(samples.percentile(0.95)), "-".into(), None, "-");
     table.row("the same, peak memory", format!("{:.1} MiB", peak as f64 / 1024.0), "-".into(), None, "≤ 60 MiB");
     Ok(())
+}
+
+/// `orch-wasm run` of a workflow over the plugin with the published workloads, median.
+pub(crate) fn whole_process(paths: &Paths, workflow: &str) -> Result<Duration> {
+    let user = User::new(paths)?;
+    user.must("init", &mut user.start(["init", "work"], &user.home))?;
+    let folder = user.home.join("work");
+    let component = paths.work.canonicalize()?;
+    let publish = ["plugin".as_ref(), "publish".as_ref(), component.as_os_str()];
+    user.must("publish", &mut user.start(publish, &folder))?;
+    std::fs::write(folder.join("workflow.yaml"), workflow)?;
+    Ok(user.runs(&folder, if paths.quick { 5 } else { 20 })?.median())
+}
+
+/// `orch-wasm runs list` of a state folder, whole process.
+pub(crate) fn list(paths: &Paths, state: &Path) -> Result<Duration> {
+    let begun = Instant::now();
+    let status = Command::new(&paths.program)
+        .args(["runs", "list", "--state"])
+        .arg(state)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
+    let took = begun.elapsed();
+    ensure!(status.success(), "`orch-wasm runs list` failed");
+    Ok(took)
+}
+
+/// A user with a home of its own, so that neither key nor cache nor policy of whoever measures is used.
+struct User {
+    program: PathBuf,
+    home: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl User {
+    fn new(paths: &Paths) -> Result<User> {
+        let folder = tempfile::tempdir_in(".")?;
+        Ok(User { program: paths.program.canonicalize()?, home: folder.path().canonicalize()?, _folder: folder })
+    }
+
+    fn start<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>, here: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(arguments)
+            .current_dir(here)
+            .env_clear()
+            .env("HOME", &self.home)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+
+    fn must(&self, what: &str, command: &mut Command) -> Result<()> {
+        ensure!(command.status()?.success(), "`orch-wasm {what}` failed");
+        Ok(())
+    }
+
+    /// Times of `orch-wasm run`, after one that fills the cache.
+    fn runs(&self, folder: &Path, count: usize) -> Result<Samples> {
+        self.must("run", &mut self.start(["run"], folder))?;
+        let mut samples = Vec::with_capacity(count);
+        for _ in 0..count {
+            let begun = Instant::now();
+            let status = self.start(["run"], folder).status()?;
+            samples.push(begun.elapsed());
+            ensure!(status.success(), "a run failed");
+        }
+        Ok(Samples::new(samples))
+    }
 }
 
 /// Peak resident memory of a process in KiB, read from the kernel while it runs: the largest of many looks.

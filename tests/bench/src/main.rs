@@ -6,6 +6,8 @@
 
 mod chain;
 mod cold;
+mod field;
+mod long;
 mod machine;
 mod numbers;
 mod one;
@@ -19,6 +21,7 @@ use std::path::PathBuf;
 struct Paths {
     program: PathBuf,
     echo: PathBuf,
+    work: PathBuf,
     scan_native: PathBuf,
     repository: PathBuf,
     quick: bool,
@@ -31,16 +34,24 @@ fn main() -> Result<()> {
     let paths = Paths {
         program: next("the orch-wasm program")?,
         echo: next("the echo component")?,
+        work: next("the component of the published workloads")?,
         scan_native: next("the native secret scanner")?,
         repository: next("the repository")?,
-        quick: next("`quick` or `full`")?.as_os_str() == "quick",
+        quick: false,
     };
+    let mode = next("`quick`, `full` or `shapes`")?;
+    let paths = Paths { quick: mode.as_os_str() == "quick", ..paths };
     machine::print();
+    if mode.as_os_str() == "shapes" {
+        return field::print_lines(&paths);
+    }
     let floors = machine::floors()?;
     let mut table = numbers::Report::default();
     one::measure(&paths, &mut table)?;
-    chain::measure(&paths, &floors, &mut table)?;
+    chain::measure(&paths, &mut table)?;
     cold::measure(&paths, &floors, &mut table)?;
+    field::measure(&paths, &floors, &mut table)?;
+    long::measure(&paths, &mut table)?;
     scan::measure(&paths, &mut table)?;
     table.print();
     Ok(())

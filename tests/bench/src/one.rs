@@ -2,7 +2,7 @@
 
 use crate::Paths;
 use crate::numbers::{Report, Samples, ratio, time};
-use crate::setup::{self, Echo};
+use crate::setup::{self, Loaded};
 use anyhow::Result;
 use orch_core::{
     Attempt, Effective, Finding, Limits, LiveEvents, LogLevel, PluginTask, Refusal, RunId, StoredArtifact, TaskRunner,
@@ -68,7 +68,7 @@ pub(crate) fn measure(paths: &Paths, table: &mut Report) -> Result<()> {
     Ok(())
 }
 
-async fn through_engine(echo: &Echo, input: &str, rounds: usize) -> Result<Vec<Duration>> {
+async fn through_engine(echo: &Loaded, input: &str, rounds: usize) -> Result<Vec<Duration>> {
     let plugin = Arc::new(PluginTask {
         name: echo.found.manifest.name.clone(),
         version: echo.found.manifest.version.clone(),
@@ -83,7 +83,7 @@ async fn through_engine(echo: &Echo, input: &str, rounds: usize) -> Result<Vec<D
     for _ in 0..rounds {
         let attempt = Attempt {
             run: run.clone(),
-            task: orch_core::TaskId::clone(&task),
+            task: orch_core::TaskId::clone(&task).into(),
             number: 1,
             plugin: Arc::clone(&plugin),
             input: input.to_owned(),

@@ -1,4 +1,4 @@
-//! A host with one plugin loaded, and plans over it.
+//! A host with one plugin loaded, and workflows and plans over it.
 
 use crate::Paths;
 use anyhow::{Context, Result};
@@ -13,33 +13,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The plugin of all measurements: returns its input.
-pub(crate) struct Echo {
+/// A plugin and a host that has it loaded.
+pub(crate) struct Loaded {
     pub(crate) found: FoundPlugin,
     pub(crate) host: Host,
     pub(crate) folder: tempfile::TempDir,
 }
 
-pub(crate) fn echo(paths: &Paths) -> Result<Echo> {
-    let bytes: Arc<[u8]> = std::fs::read(&paths.echo)?.into();
-    let anything = serde_json::json!(true);
-    let task = TaskManifest {
-        description: "returns its input".into(),
-        idempotent: true,
-        input: anything.clone(),
-        output: anything,
-    };
-    let manifest = Manifest {
-        schema: Manifest::SCHEMA.into(),
-        name: "bench/echo".parse()?,
-        version: semver::Version::new(1, 0, 0),
-        description: "returns its input".into(),
-        license: "Apache-2.0".into(),
-        tasks: BTreeMap::from([("echo".parse()?, task)]),
-        permissions: Ask::default(),
-        limits: LimitsRequest::default(),
-    };
-    let found = FoundPlugin { manifest: Arc::new(manifest), digest: Digest::of(&bytes), signer: None, bytes };
+/// The plugin that returns its input.
+pub(crate) fn echo(paths: &Paths) -> Result<Loaded> {
+    load(paths, "bench/echo", &paths.echo)
+}
+
+/// The plugin with the published workloads.
+pub(crate) fn work(paths: &Paths) -> Result<Loaded> {
+    load(paths, "bench/work", &paths.work)
+}
+
+fn load(paths: &Paths, name: &str, component: &Path) -> Result<Loaded> {
+    let bytes: Arc<[u8]> = std::fs::read(component)?.into();
     // Beside the target folder and not in /tmp, which may be memory: durable must mean this disk.
     let folder = tempfile::tempdir_in(".")?;
     let state = StateFolder::open(&folder.path().join("state"))?;
@@ -50,8 +42,25 @@ pub(crate) fn echo(paths: &Paths) -> Result<Echo> {
         env: Arc::new(|_| None),
         faults: Arc::new(NoFaults),
     })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let described = runtime.block_on(host.describe(&bytes)).map_err(anyhow::Error::msg)?;
+    let tasks = described.into_iter().map(|(task, schemas)| {
+        let description = "a task of the benchmark".into();
+        (task, TaskManifest { description, idempotent: true, input: schemas.input, output: schemas.output })
+    });
+    let manifest = Manifest {
+        schema: Manifest::SCHEMA.into(),
+        name: name.parse()?,
+        version: semver::Version::new(1, 0, 0),
+        description: "a plugin of the benchmark".into(),
+        license: "Apache-2.0".into(),
+        tasks: tasks.collect(),
+        permissions: Ask::default(),
+        limits: LimitsRequest::default(),
+    };
+    let found = FoundPlugin { manifest: Arc::new(manifest), digest: Digest::of(&bytes), signer: None, bytes };
     host.load(&found)?;
-    Ok(Echo { found, host, folder })
+    Ok(Loaded { found, host, folder })
 }
 
 pub(crate) fn compiler(program: &Path) -> Compiler {
@@ -62,23 +71,42 @@ pub(crate) fn compiler(program: &Path) -> Compiler {
     }
 }
 
-/// A plan of `count` tasks, in a chain or without any need.
-pub(crate) fn plan(echo: &Echo, count: usize, chained: bool) -> Result<Plan> {
+/// How the tasks of a workflow depend on each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Each needs the one before.
+    Chain,
+    /// None needs another.
+    Independent,
+}
+
+/// A workflow of `count` tasks that all do the same.
+pub(crate) fn workflow(count: usize, order: Order, uses: &str, with: &str) -> String {
     let mut text = String::from("schema: orch-wasm/v1\nname: bench\ntasks:\n");
     for task in 0..count {
-        let needs = if chained && task > 0 { format!(", needs: [t{}]", task - 1) } else { String::new() };
-        text.push_str(&format!("  t{task}: {{ uses: bench/echo@1, with: {{ n: {task} }}{needs} }}\n"));
+        let needs = match order {
+            Order::Chain if task > 0 => format!(", needs: [t{}]", task - 1),
+            Order::Chain | Order::Independent => String::new(),
+        };
+        text.push_str(&format!("  t{task}: {{ uses: {uses}, with: {with}{needs} }}\n"));
     }
+    text
+}
+
+/// The plan of a workflow that uses one plugin.
+pub(crate) fn plan(loaded: &Loaded, text: String) -> Result<Plan> {
     let source = Source::new("bench.yaml", text);
     let (workflow, problems) = orch_workflow::parse(&source);
     let workflow = workflow.with_context(|| format!("{problems:?}"))?;
-    let resolved = Resolved { manifest: Arc::clone(&echo.found.manifest), digest: echo.found.digest, signer: None };
-    let plugins = workflow.plugin_references().into_iter().map(|used| (used.uses, resolved.clone())).collect();
+    let resolved = Resolved { manifest: Arc::clone(&loaded.found.manifest), digest: loaded.found.digest, signer: None };
+    let plugins =
+        workflow.plugin_references().into_iter().map(|used| (("/".into(), used.uses), resolved.clone())).collect();
     let request = PlanRequest {
         workflow: &workflow,
         source: &source,
         folder: Utf8Path::new("/"),
         inputs: &BTreeMap::new(),
+        nested: &orch_workflow::NestedFiles::default(),
         plugins: &plugins,
         policy: &Policy::built_in("/".into(), Vec::new()),
         waivers: &BTreeMap::new(),
