@@ -55,7 +55,9 @@ pub(crate) fn enter(
     for other in tickets(connection, &ticket.group).map_err(fail)? {
         // A run that began to be driven, and has not said so in its log yet, counts as driven.
         let driven = other.run == own || RunId::try_from(other.run.as_str()).is_ok_and(|run| is_driven(folder, &run));
-        if other.over || (!driven && !other.suspended) {
+        // One that waits for people and was asked to make room ends as soon as anybody drives it: nobody has to wait for that.
+        let leaves = other.told && other.suspended;
+        if other.over || (!driven && (leaves || !other.suspended)) {
             remove(connection, &other.run).map_err(fail)?;
         } else if other.admitted {
             admitted += 1;

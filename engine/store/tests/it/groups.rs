@@ -169,6 +169,22 @@ fn on_conflict_cancel_running_asks_each_once_to_stop() {
 }
 
 #[test]
+fn one_that_waits_for_people_makes_room_without_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let first = begin(&store, 1);
+    let _second = begin(&store, 2);
+    assert_eq!(enter(&store, &ticket(1)), Admission::Admitted);
+    append(&store, &run(1), 1, vec![suspended()]).unwrap();
+    drop(first);
+    assert_eq!(enter(&store, &ticket(2)), waiting(0), "it keeps its place");
+    let newer = GroupTicket { on_conflict: OnConflict::CancelRunning, ..ticket(2) };
+    assert_eq!(enter(&store, &newer), waiting(0));
+    assert_eq!(enter(&store, &newer), Admission::Admitted);
+    assert_eq!(store.wishes(&run(1)).unwrap().len(), 1, "whoever drives it next ends it");
+}
+
+#[test]
 fn the_limit_holds_for_many_who_come_and_go() {
     let folder = tempfile::tempdir().unwrap();
     open(&folder).prepare().unwrap();
