@@ -55,8 +55,14 @@ impl Committer {
 
     /// Takes the right to write and gives it back: what cannot be written says so here and not in the midst of a run.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        let tried = self.connection.busy_timeout(BUSY).and_then(|()| self.execute("BEGIN IMMEDIATE"));
-        tried.and_then(|()| self.execute("ROLLBACK")).map_err(|error| from_sqlite(&self.folder, &error))
+        let fail = |error: rusqlite::Error| from_sqlite(&self.folder, &error);
+        // What cannot be opened for writing SQLite opens for reading, and begins to write there without a word.
+        if self.connection.is_readonly("main").map_err(fail)? {
+            let reason = "it cannot be written: choose another place with --state".to_owned();
+            return Err(StoreError::Broken { place: self.folder.database().display().to_string(), reason });
+        }
+        self.connection.busy_timeout(BUSY).and_then(|()| self.execute("BEGIN IMMEDIATE")).map_err(fail)?;
+        self.execute("ROLLBACK").map_err(fail)
     }
 
     /// Makes appends quick. It may fail: then they are slower, and a disk that is full shows in the next one.
