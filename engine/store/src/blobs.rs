@@ -10,7 +10,6 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -132,29 +131,16 @@ impl Blobs for FolderBlobs {
 /// Keeps `prune` from removing a blob between its last look at it and the removal. A lock for each call: those who share one open
 /// file would share its lock.
 fn keep_from_removal(folder: &StateFolder) -> Result<File, StoreError> {
-    let (file, path) = lock_of_blobs(folder)?;
+    let (file, path) = folder.lock_file("blobs")?;
     file.lock_shared().map_err(|error| from_io(&path, &error))?;
     Ok(file)
 }
 
 /// The right to remove blobs.
 pub(crate) fn hold_for_removal(folder: &StateFolder) -> Result<File, StoreError> {
-    let (file, path) = lock_of_blobs(folder)?;
+    let (file, path) = folder.lock_file("blobs")?;
     file.lock().map_err(|error| from_io(&path, &error))?;
     Ok(file)
-}
-
-fn lock_of_blobs(folder: &StateFolder) -> Result<(File, PathBuf), StoreError> {
-    let path = folder.inside("locks")?.join("blobs");
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|error| from_io(&path, &error))?;
-    Ok((file, path))
 }
 
 /// Makes a blob as young as a new one.

@@ -2,7 +2,7 @@
 
 use orch_core::StoreError;
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// An opened state folder.
@@ -60,6 +60,15 @@ impl StateFolder {
         let path = self.path.join(name);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| from_io(&path, &error))?;
         Ok(path)
+    }
+
+    /// A file to lock, below `locks`; made private if it is not there.
+    pub(crate) fn lock_file(&self, name: &str) -> Result<(fs::File, PathBuf), StoreError> {
+        let path = self.inside("locks")?.join(name);
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&path).map_err(|error| from_io(&path, &error))?;
+        Ok((file, path))
     }
 
     /// Whether others than the owner may look inside: `doctor` warns of it.

@@ -3,9 +3,9 @@
 use crate::faults::pass;
 use crate::folder::{StateFolder, from_io};
 use orch_core::{Faults, RunId, StoreError};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,17 +43,8 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// Takes the right to drive a run. None: somebody else has it.
 pub(crate) fn own(folder: &StateFolder, run: &RunId, faults: &dyn Faults) -> Result<Option<Owned>, StoreError> {
-    folder.inside("locks")?;
-    let path = path_of(folder, run);
     for _ in 0..TRIES {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| from_io(&path, &error))?;
+        let (file, path) = folder.lock_file(run.as_str())?;
         match file.try_lock() {
             // The owner before may have removed the file between the opening and the locking of it.
             Ok(()) if is_at(&file, &path) => {
