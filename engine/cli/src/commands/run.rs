@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context, arguments: &RunArguments) -> anyhow::Result
     };
     let (folder, store) = prepare::open_state(context, &prepared.place, state)?;
     let owned = own(&store, &run)?;
-    if store.read(&run, 0).is_ok() {
+    if arguments.idempotency_key.is_some() && store.read(&run, 0).is_ok() {
         // Another process that was asked for the same was quicker, and is done.
         drop((owned, store));
         return run_again(context, arguments, &run);
