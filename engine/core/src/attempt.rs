@@ -49,6 +49,10 @@ pub struct Attempt {
     pub task: StepId,
     /// 1 for the first.
     pub number: u32,
+    /// The workflow's name.
+    pub workflow: Arc<str>,
+    /// Whether nothing outside may change.
+    pub dry_run: bool,
     /// What runs.
     pub plugin: Arc<PluginTask>,
     /// JSON text.
@@ -111,6 +115,9 @@ pub struct Usage {
     /// Bytes of log that were cut away.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub log_cut: u64,
+    /// The plugin was shown the value of a secret: what it gave back may be made of it, and is never used again by another run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tainted: bool,
 }
 
 fn is_zero(value: &u64) -> bool {

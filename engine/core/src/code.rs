@@ -123,6 +123,12 @@ codes! {
     NotWaiting = 505,
     /// The run cannot be repeated from there.
     CannotRerun = 506,
+    /// A file that is to prove something of a run does not.
+    NoEvidence = 507,
+    /// A file cannot be written.
+    Unwritable = 508,
+    /// The store of secrets, its key or a value cannot be used.
+    SecretsUnusable = 509,
 
     // 06xx: command line
     /// Arguments that do not fit.

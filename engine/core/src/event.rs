@@ -6,6 +6,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -392,4 +393,15 @@ impl Event {
             | Event::RunFinished { .. } => None,
         }
     }
+}
+
+/// The next link of the hash chain of a run's log: what makes a changed, moved or removed event show. The first event follows 32
+/// zero bytes. `body` is the event as it is stored.
+pub fn chain_link(before: &[u8; 32], seq: u64, at: Timestamp, body: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(before);
+    hash.update(seq.to_be_bytes());
+    hash.update(at.0.to_be_bytes());
+    hash.update(body.as_bytes());
+    hash.finalize().into()
 }

@@ -30,6 +30,12 @@ pub struct Limits {
     pub findings: u64,
     /// Bytes of all artifacts.
     pub artifacts: Size,
+    /// Requests and connections of one attempt.
+    pub requests: u64,
+    /// Bytes that requests and answers of one attempt have together.
+    pub traffic: Size,
+    /// Bytes that one program of the host may print.
+    pub exec_output: Size,
 }
 
 impl Default for Limits {
@@ -46,6 +52,9 @@ impl Default for Limits {
             output: Size::from_mib(4),
             findings: 50_000,
             artifacts: Size::from_mib(1024),
+            requests: 10_000,
+            traffic: Size::from_mib(1024),
+            exec_output: Size::from_mib(10),
         }
     }
 }
@@ -63,6 +72,12 @@ pub enum LimitName {
     Findings,
     /// [`Limits::artifacts`]
     Artifacts,
+    /// [`Limits::requests`]
+    Requests,
+    /// [`Limits::traffic`]
+    Traffic,
+    /// [`Limits::exec_output`]
+    ExecOutput,
 }
 
 impl LimitName {
@@ -74,6 +89,9 @@ impl LimitName {
             LimitName::Output => "output",
             LimitName::Findings => "findings",
             LimitName::Artifacts => "artifacts",
+            LimitName::Requests => "requests",
+            LimitName::Traffic => "traffic",
+            LimitName::ExecOutput => "exec-output",
         }
     }
 }
@@ -103,6 +121,50 @@ pub struct LimitsRequest {
     /// See [`Limits::artifacts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifacts: Option<Size>,
+    /// See [`Limits::requests`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u64>,
+    /// See [`Limits::traffic`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Size>,
+    /// See [`Limits::exec_output`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec_output: Option<Size>,
+}
+
+impl LimitsRequest {
+    /// What this says, or else `other`.
+    #[must_use]
+    pub fn or(&self, other: &LimitsRequest) -> LimitsRequest {
+        LimitsRequest {
+            memory: self.memory.or(other.memory),
+            log: self.log.or(other.log),
+            output: self.output.or(other.output),
+            findings: self.findings.or(other.findings),
+            artifacts: self.artifacts.or(other.artifacts),
+            requests: self.requests.or(other.requests),
+            traffic: self.traffic.or(other.traffic),
+            exec_output: self.exec_output.or(other.exec_output),
+        }
+    }
+
+    /// The lower of both for each limit.
+    #[must_use]
+    pub fn lower(&self, other: &LimitsRequest) -> LimitsRequest {
+        fn least<T: Ord + Copy>(one: Option<T>, other: Option<T>) -> Option<T> {
+            one.into_iter().chain(other).min()
+        }
+        LimitsRequest {
+            memory: least(self.memory, other.memory),
+            log: least(self.log, other.log),
+            output: least(self.output, other.output),
+            findings: least(self.findings, other.findings),
+            artifacts: least(self.artifacts, other.artifacts),
+            requests: least(self.requests, other.requests),
+            traffic: least(self.traffic, other.traffic),
+            exec_output: least(self.exec_output, other.exec_output),
+        }
+    }
 }
 
 impl Limits {
@@ -115,16 +177,20 @@ impl Limits {
             let base = wished.unwrap_or(default).min(highest);
             task.map_or(base, |task| task.min(base))
         };
+        let count = |default: u64, wished: Option<u64>, task: Option<u64>, ceiling: Option<u64>| {
+            let highest = ceiling.unwrap_or(default * CEILING_FACTOR);
+            let base = wished.unwrap_or(default).min(highest);
+            task.map_or(base, |task| task.min(base))
+        };
         Limits {
             memory: size(default.memory, wished.memory, task.memory, ceiling.memory),
             log: size(default.log, wished.log, task.log, ceiling.log),
             output: size(default.output, wished.output, task.output, ceiling.output),
+            findings: count(default.findings, wished.findings, task.findings, ceiling.findings),
             artifacts: size(default.artifacts, wished.artifacts, task.artifacts, ceiling.artifacts),
-            findings: {
-                let highest = ceiling.findings.unwrap_or(default.findings * CEILING_FACTOR);
-                let base = wished.findings.unwrap_or(default.findings).min(highest);
-                task.findings.map_or(base, |task| task.min(base))
-            },
+            requests: count(default.requests, wished.requests, task.requests, ceiling.requests),
+            traffic: size(default.traffic, wished.traffic, task.traffic, ceiling.traffic),
+            exec_output: size(default.exec_output, wished.exec_output, task.exec_output, ceiling.exec_output),
             ..default
         }
     }

@@ -159,6 +159,18 @@ name!(
     SecretName, "secret name", 64, letter, word, "a letter, then letters, digits, `_` and `-`"
 );
 name!(
+    /// What a plugin calls a program of the host.
+    ExecName, "name of a program", 64, lower, lower_word, "a lower-case letter, then lower-case letters, digits and `-`"
+);
+name!(
+    /// A place in a program's arguments that a plugin fills in.
+    SlotName, "slot name", 64, lower, lower_word, "a lower-case letter, then lower-case letters, digits and `-`"
+);
+name!(
+    /// What a plugin calls the place where it keeps values.
+    BucketName, "bucket name", 64, lower, lower_word, "a lower-case letter, then lower-case letters, digits and `-`"
+);
+name!(
     /// The name of an artifact: one path part that is harmless on every file system.
     ArtifactName, "artifact name", 128, file_first, file, "a letter, digit or `_`, then letters, digits, `_`, `-` and `.`"
 );

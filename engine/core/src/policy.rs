@@ -1,6 +1,7 @@
 //! What the host's owner allows: who may sign, what may be granted, how much may be used.
 
-use crate::{Access, Digest, EnvName, LimitsRequest, PluginName, SignerId};
+use crate::{Access, Digest, Entropy, HostPattern, LimitsRequest, NetRule, PluginName, SignerId, Size};
+use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// The host's policy. Made from a policy file or, without one, by [`Policy::built_in`].
@@ -8,8 +9,16 @@ use serde::{Deserialize, Serialize};
 pub struct Policy {
     /// Where it comes from, for messages: a path, or `the built-in policy`.
     pub origin: String,
+    /// Whether what it refuses is refused.
+    pub mode: Mode,
     /// Who may sign which plugins. A plugin that no rule names is not trusted.
     pub trust: Vec<TrustRule>,
+    /// Plugins that must have a bill of materials.
+    pub sbom_required: Vec<NamePattern>,
+    /// Servers of names to ask instead of the system's, each an address with a port.
+    pub name_servers: Vec<std::net::SocketAddr>,
+    /// Files with certificates to trust besides the system's roots.
+    pub roots: Roots,
     /// Whether `uses: ./file.wasm` may run without a signature.
     pub unsigned_files: bool,
     /// Components that never run.
@@ -18,6 +27,33 @@ pub struct Policy {
     pub limits: LimitsRequest,
     /// What may be granted; the first block whose pattern matches the plugin applies. Without a match nothing may.
     pub plugins: Vec<PluginRules>,
+}
+
+/// Whether a policy refuses, or only counts what it would refuse.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// What is not allowed does not happen.
+    #[default]
+    Enforce,
+    /// It happens and is recorded. Trust, bans, ceilings and special addresses are never only counted.
+    Count,
+}
+
+impl Mode {
+    /// Whether it only counts.
+    pub fn is_count(self) -> bool {
+        self == Mode::Count
+    }
+}
+
+/// Which certificates are trusted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roots {
+    /// Files with certificates in PEM.
+    pub files: Vec<Utf8PathBuf>,
+    /// Whether those of the platform are trusted too. True without `roots`.
+    pub only_files: bool,
 }
 
 const BUILT_IN: &str = "the built-in policy";
@@ -41,8 +77,10 @@ impl NamePattern {
 pub struct TrustRule {
     /// Over `namespace/name`.
     pub plugins: NamePattern,
-    /// Any one of them suffices.
+    /// Who.
     pub signers: Vec<SignerId>,
+    /// How many of them have to have signed.
+    pub at_least: u32,
 }
 
 /// What plugins whose name fits may be granted.
@@ -50,14 +88,61 @@ pub struct TrustRule {
 pub struct PluginRules {
     /// Over `namespace/name`.
     pub plugins: NamePattern,
+    /// Whether this block only counts; absent for the policy's own mode.
+    pub mode: Option<Mode>,
     /// Folders.
     pub fs: FsRule,
+    /// Connections.
+    pub net: NetRules,
     /// Environment variables that may be granted.
     pub env: Vec<NamePattern>,
     /// Environment variables that may not, whatever `env` says.
     pub env_deny: Vec<NamePattern>,
+    /// Secrets.
+    pub secrets: SecretRules,
+    /// Programs that may be granted.
+    pub exec: Vec<ProgramRule>,
+    /// The most that a place for values may hold; absent where none may be granted.
+    pub kv: Option<Size>,
     /// Whether artifacts may be granted.
     pub artifacts: bool,
+    /// `fixed` where real time may not be had.
+    pub clock: Option<Entropy>,
+    /// `fixed` where real random numbers may not be had.
+    pub random: Option<Entropy>,
+    /// Ceilings below those of the whole policy.
+    pub limits: LimitsRequest,
+}
+
+/// Which connections may be granted. Deny beats allow.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetRules {
+    /// What may be granted.
+    pub allow: Vec<NetRule>,
+    /// What may not.
+    pub deny: Vec<NetRule>,
+}
+
+/// Which secrets may be granted, by where they come from: `env:DEPLOY_*`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretRules {
+    /// Sources that may be used.
+    pub allow: Vec<NamePattern>,
+    /// Sources that may not, whatever `allow` says.
+    pub deny: Vec<NamePattern>,
+    /// Whether a plugin may see a value.
+    pub reveal: bool,
+}
+
+/// A program that may be granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramRule {
+    /// Absolute.
+    pub program: Utf8PathBuf,
+    /// What its bytes have to be.
+    pub digest: Option<Digest>,
+    /// Whether it may be one that runs other programs.
+    pub interpreter: bool,
 }
 
 /// Which folders may be mounted. Deny beats allow.
@@ -79,21 +164,38 @@ pub struct PathRule {
 }
 
 impl Policy {
-    /// The policy that holds without a file: folders below the workflow's own, the environment variables the workflow names,
-    /// artifacts, and plugins signed by a key that this installation trusts.
-    pub fn built_in(workflow_folder: camino::Utf8PathBuf, trusted: Vec<SignerId>) -> Policy {
+    /// The policy that holds without a file: folders below the workflow's own, the environment variables and secrets the workflow
+    /// names, connections it names but never to special addresses, values and artifacts, and plugins signed by a key that this
+    /// installation trusts. No program, and no secret is shown to a plugin.
+    pub fn built_in(workflow_folder: Utf8PathBuf, trusted: Vec<SignerId>) -> Policy {
+        let any = || NamePattern("*".to_owned());
+        let everywhere = NetRule {
+            scheme: None,
+            host: HostPattern::Any,
+            ports: Vec::new(),
+            methods: Vec::new(),
+            paths: Vec::new(),
+            addresses: Vec::new(),
+        };
+        let sources = ["env:*", "file:*", "store:*"].map(|source| NamePattern(source.to_owned()));
         Policy {
             origin: BUILT_IN.to_owned(),
-            trust: vec![TrustRule { plugins: NamePattern("*".to_owned()), signers: trusted }],
+            mode: Mode::Enforce,
+            trust: vec![TrustRule { plugins: any(), signers: trusted, at_least: 1 }],
+            sbom_required: Vec::new(),
+            name_servers: Vec::new(),
+            roots: Roots::default(),
             unsigned_files: false,
             banned: Vec::new(),
             limits: LimitsRequest::default(),
             plugins: vec![PluginRules {
-                plugins: NamePattern("*".to_owned()),
                 fs: FsRule { allow: vec![PathRule { path: workflow_folder, access: Access::Write }], deny: Vec::new() },
-                env: vec![NamePattern("*".to_owned())],
-                env_deny: Vec::new(),
+                net: NetRules { allow: vec![everywhere], deny: Vec::new() },
+                env: vec![any()],
+                secrets: SecretRules { allow: sources.to_vec(), deny: Vec::new(), reveal: false },
+                kv: Some(Size::from_mib(100)),
                 artifacts: true,
+                ..PluginRules::nothing(any())
             }],
         }
     }
@@ -103,9 +205,24 @@ impl Policy {
         self.origin == BUILT_IN
     }
 
-    /// Whether a signer may sign a plugin.
-    pub fn trusts(&self, plugin: &PluginName, signer: &SignerId) -> bool {
-        self.trust.iter().any(|rule| rule.plugins.matches(plugin.as_str()) && rule.signers.contains(signer))
+    /// Whether one of its rules is content with who signed a plugin.
+    pub fn trusts(&self, plugin: &PluginName, signers: &[SignerId]) -> bool {
+        self.trust.iter().filter(|rule| rule.plugins.matches(plugin.as_str())).any(|rule| {
+            let known = rule.signers.iter().filter(|signer| signers.contains(signer));
+            // The same key twice is one signer.
+            let different: std::collections::BTreeSet<_> = known.collect();
+            different.len() >= rule.at_least.max(1) as usize
+        })
+    }
+
+    /// Whether a plugin must have a bill of materials.
+    pub fn requires_sbom(&self, plugin: &PluginName) -> bool {
+        self.sbom_required.iter().any(|pattern| pattern.matches(plugin.as_str()))
+    }
+
+    /// The ceilings for a plugin: the lower of the policy's and of its block's.
+    pub fn ceilings(&self, plugin: &PluginName) -> LimitsRequest {
+        self.rules_for(plugin).map_or_else(|| self.limits.clone(), |rules| self.limits.lower(&rules.limits))
     }
 
     /// The block that applies to a plugin.
@@ -115,9 +232,22 @@ impl Policy {
 }
 
 impl PluginRules {
-    /// Whether an environment variable may be granted.
-    pub fn allows_env(&self, name: &EnvName) -> bool {
-        let any = |patterns: &[NamePattern]| patterns.iter().any(|pattern| pattern.matches(name.as_str()));
-        any(&self.env) && !any(&self.env_deny)
+    /// A block that allows nothing.
+    pub fn nothing(plugins: NamePattern) -> PluginRules {
+        PluginRules {
+            plugins,
+            mode: None,
+            fs: FsRule { allow: Vec::new(), deny: Vec::new() },
+            net: NetRules::default(),
+            env: Vec::new(),
+            env_deny: Vec::new(),
+            secrets: SecretRules::default(),
+            exec: Vec::new(),
+            kv: None,
+            artifacts: false,
+            clock: None,
+            random: None,
+            limits: LimitsRequest::default(),
+        }
     }
 }

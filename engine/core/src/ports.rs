@@ -1,8 +1,8 @@
 //! The ports: what the scheduler asks of the world. Each has an in-memory fake where its users are tested.
 
 use crate::{
-    Attempt, AttemptResult, BoxFuture, Digest, Event, Finding, LogLevel, Manifest, PluginName, Record, Refusal, RunId,
-    RunOutcome, SignerId, StepId, StoredArtifact, Timestamp, UpstreamArtifact, Wish,
+    Attempt, AttemptResult, BoxFuture, BucketName, Digest, Event, Finding, LogLevel, Manifest, PluginName, Record,
+    Refusal, RunId, RunOutcome, Secret, SignerId, Size, StepId, StoredArtifact, Timestamp, UpstreamArtifact, Wish,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -184,6 +184,95 @@ pub trait GroupStore: Send + Sync {
     /// # Errors
     /// When the state cannot be written.
     fn leave(&self, run: &RunId) -> Result<(), StoreError>;
+}
+
+/// Where a task may keep values from run to run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KvPlace {
+    /// The workflow's name: what one workflow keeps, another does not see.
+    pub workflow: String,
+    /// The plugin's name.
+    pub plugin: PluginName,
+    /// The bucket's.
+    pub bucket: BucketName,
+}
+
+/// A kept value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvEntry {
+    /// The value.
+    pub value: Vec<u8>,
+    /// Which change of this key made it, from 1. It never goes back, also not when the key is deleted.
+    pub version: u64,
+}
+
+/// Why a value was not kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KvError {
+    /// Somebody else has changed it.
+    #[error("the key has version {found}, not {expected}")]
+    Conflict {
+        /// What the caller believed; 0 for no value.
+        expected: u64,
+        /// What is there; 0 for no value.
+        found: u64,
+    },
+    /// The bucket would hold more than it may.
+    #[error("the bucket would hold {wanted} bytes, its quota is {quota}")]
+    Quota {
+        /// How much it would be.
+        wanted: u64,
+        /// How much it may be.
+        quota: Size,
+    },
+    /// The store is broken.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Values that outlive runs.
+pub trait KvStore: Send + Sync {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the store is broken.
+    fn get(&self, place: &KvPlace, key: &str) -> Result<Option<KvEntry>, StoreError>;
+
+    /// Changes the value of a key, or deletes it (`None`), if it still has the version that the caller expects; without one in any
+    /// case. On disk when it returns. Gives the new version.
+    ///
+    /// # Errors
+    /// When somebody else was faster, the quota is reached, or the store is broken.
+    fn set(
+        &self,
+        place: &KvPlace,
+        key: &str,
+        value: Option<&[u8]>,
+        expected: Option<u64>,
+        quota: Size,
+    ) -> Result<u64, KvError>;
+}
+
+/// Finds the values of secrets.
+pub trait SecretSource: Send + Sync {
+    /// The value that a declaration names: `env:NAME`, `file:PATH`, `exec:PROGRAM` or `store:NAME`.
+    ///
+    /// # Errors
+    /// Why it cannot be had; the value is not in the reason.
+    fn find(&self, source: &str) -> Result<Arc<Secret>, String>;
+}
+
+/// Knows no secret: for runs and tests that have none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSecrets;
+
+impl SecretSource for NoSecrets {
+    fn find(&self, source: &str) -> Result<Arc<Secret>, String> {
+        Err(format!(
+            "there is no source of secrets here that could have `{}`",
+            crate::shorten(&crate::visible(source), 200)
+        ))
+    }
 }
 
 /// Where artifacts are kept, by content.

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use orch_core::{
-    Access, ArtifactAsk, Ask, Effective, EnvAsk, FsAsk, FsGrant, Grants, NamePattern, PathRule, PluginName, Policy,
-    Refusal, RefusedBy, Verdict, evaluate,
+    Access, AddressRange, ArtifactAsk, Ask, Effective, EffectiveNet, Entropy, EnvAsk, ExecGrant, FsAsk, FsGrant,
+    Grants, Host, KvGrant, Mode, NamePattern, NetAsk, NetRule, PathRule, PluginName, Policy, ProgramRule, Refusal,
+    RefusedBy, Scheme, SecretGrant, Size, Verdict, Wanted, evaluate, special_address,
 };
 
 fn plugin() -> PluginName {
@@ -164,4 +165,166 @@ fn rewording_a_reason_is_no_new_permission() {
     let mut reworded = asks("source", Access::Read, false);
     reworded.fs[0].reason = "for another reason".into();
     assert_eq!(reworded.without_reasons(), asks("source", Access::Read, false).without_reasons());
+}
+
+fn rule(scheme: Scheme, host: &str) -> NetRule {
+    NetRule {
+        scheme: Some(scheme),
+        host: host.try_into().unwrap(),
+        ports: scheme.default_port().into_iter().collect(),
+        methods: Vec::new(),
+        paths: Vec::new(),
+        addresses: Vec::new(),
+    }
+}
+
+fn asks_net(rule: NetRule) -> Ask {
+    Ask { net: vec![NetAsk { rule, reason: "because".into(), optional: false }], ..Ask::default() }
+}
+
+/// What becomes of a request to `https://HOST/PATH` with a method, in words.
+#[track_caller]
+fn requested(net: &EffectiveNet, method: &str, host: &str, path: &str) -> String {
+    let host = Host::try_from(host).unwrap();
+    let wanted = Wanted { scheme: Scheme::Https, host: &host, port: 443, method: Some(method), path: Some(path) };
+    match net.decide(wanted) {
+        Ok(pass) => pass.counted.map_or("yes".into(), |reason| format!("counted: {reason}")),
+        Err(refused) => refused.by.to_string(),
+    }
+}
+
+#[test]
+fn a_request_has_to_fit_each_of_the_three() {
+    let mut policy = policy();
+    policy.plugins[0].net.allow =
+        vec![NetRule { methods: vec!["GET".try_into().unwrap()], ..rule(Scheme::Https, "*") }];
+    policy.plugins[0].net.deny = vec![rule(Scheme::Https, "evil.example.com")];
+    let ask = asks_net(rule(Scheme::Https, "*.example.com"));
+    let granted = NetRule { paths: vec!["/v1/*".try_into().unwrap()], ..rule(Scheme::Https, "*.example.com") };
+    let grants = Grants { net: vec![granted], ..Grants::default() };
+    let evaluation = evaluate(&plugin(), &ask, &grants, &policy);
+    assert_eq!(evaluation.refusals().count(), 0);
+    let net = &evaluation.effective.net;
+    for (method, host, path, expected) in [
+        ("GET", "api.example.com", "/v1/x", "yes"),
+        ("GET", "API.example.com.", "/v1/x", "yes"),
+        ("POST", "api.example.com", "/v1/x", "the policy"),
+        ("GET", "evil.example.com", "/v1/x", "the policy"),
+        ("GET", "api.example.com", "/v2/x", "the workflow"),
+        ("GET", "api.example.com", "/v1", "the workflow"),
+        ("GET", "example.com", "/v1/x", "the plugin's manifest"),
+        ("GET", "a.b.example.com", "/v1/x", "the plugin's manifest"),
+        ("GET", "api.example.com.evil.org", "/v1/x", "the plugin's manifest"),
+        ("GET", "127.0.0.1", "/v1/x", "the plugin's manifest"),
+    ] {
+        assert_eq!(requested(net, method, host, path), expected, "{method} {host}{path}");
+    }
+    // A policy that only counts lets it happen and says so.
+    policy.mode = Mode::Count;
+    let counting = evaluate(&plugin(), &ask, &grants, &policy).effective.net;
+    assert_eq!(requested(&counting, "POST", "api.example.com", "/v1/x"), "counted: no rule of the policy allows it");
+    assert_eq!(requested(&counting, "GET", "api.example.com", "/v2/x"), "the workflow");
+}
+
+#[test]
+fn special_addresses_are_named_by_task_and_policy_or_not_reached() {
+    let at = |range: &str| vec![AddressRange::try_from(range).unwrap()];
+    let host = Host::try_from("db.example.com").unwrap();
+    let wanted = Wanted { scheme: Scheme::Https, host: &host, port: 443, method: None, path: None };
+    let private = "10.1.2.3".parse().unwrap();
+    for (granted, allowed, mode, expected) in [
+        (vec![], vec![], Mode::Enforce, Some(RefusedBy::Workflow)),
+        (at("10.1.2.0/24"), at("10.0.0.0/8"), Mode::Enforce, None),
+        (vec![], at("10.0.0.0/8"), Mode::Enforce, Some(RefusedBy::Workflow)),
+        // Nor does counting open them.
+        (vec![], vec![], Mode::Count, Some(RefusedBy::Workflow)),
+        (at("10.0.0.0/8"), vec![], Mode::Count, Some(RefusedBy::Policy)),
+    ] {
+        let mut policy = policy();
+        policy.mode = mode;
+        policy.plugins[0].net.allow = vec![NetRule { addresses: allowed, ..rule(Scheme::Https, "*") }];
+        let ask = asks_net(rule(Scheme::Https, "db.example.com"));
+        let grant = NetRule { addresses: granted, ..rule(Scheme::Https, "db.example.com") };
+        let grants = Grants { net: vec![grant], ..Grants::default() };
+        let net = evaluate(&plugin(), &ask, &grants, &policy).effective.net;
+        let pass = net.decide(wanted).unwrap();
+        assert_eq!(pass.admit(private).err().map(|(by, _)| by), expected, "{mode:?}");
+        assert!(pass.admit("93.184.216.34".parse().unwrap()).is_ok());
+    }
+}
+
+#[test]
+fn addresses_are_special_by_the_registries() {
+    for (address, special) in [
+        ("127.0.0.1", true),
+        ("10.255.255.255", true),
+        ("11.0.0.0", false),
+        ("100.64.0.1", true),
+        ("100.128.0.1", false),
+        ("169.254.169.254", true),
+        ("172.32.0.1", false),
+        ("192.168.1.1", true),
+        ("0.0.0.0", true),
+        ("255.255.255.255", true),
+        ("224.0.0.1", true),
+        ("8.8.8.8", false),
+        ("::", true),
+        ("::1", true),
+        ("::ffff:8.8.8.8", true),
+        ("64:ff9b::8.8.8.8", true),
+        ("2002:808:808::1", true),
+        ("2001:0:1::1", true),
+        ("fd00:ec2::254", true),
+        ("fe80::1", true),
+        ("4000::1", true),
+        ("2606:4700::1111", false),
+    ] {
+        assert_eq!(special_address(address.parse().unwrap()).is_some(), special, "{address}");
+    }
+}
+
+#[test]
+fn what_all_other_kinds_need_is_said_by_three_too() {
+    let ask: Ask = serde_json::from_value(serde_json::json!({
+        "secrets": [{ "name": "token", "audience": [{ "scheme": "https", "host": "a.example" }], "header": "authorization" }],
+        "exec": [{ "alias": "wc" }], "kv": [{ "bucket": "seen", "quota": "10MiB" }],
+    }))
+    .unwrap();
+    let program: ExecGrant =
+        serde_json::from_value(serde_json::json!({ "alias": "wc", "program": "/usr/bin/wc" })).unwrap();
+    let name = || "token".try_into().unwrap();
+    let grants = Grants {
+        secrets: vec![SecretGrant { name: name(), from: name(), source: "env:TOKEN".into(), reveal: false }],
+        exec: vec![program],
+        kv: vec![KvGrant { bucket: "seen".try_into().unwrap(), quota: Some(Size::from_mib(5)) }],
+        ..Grants::default()
+    };
+    let nothing = evaluate(&plugin(), &ask, &Grants::default(), &policy());
+    assert_eq!(nothing.effective, Effective::default());
+    assert!(nothing.refusals().all(|refusal| refusal.by == RefusedBy::Workflow) && nothing.refusals().count() == 3);
+    // The built-in policy knows no program.
+    let built_in = evaluate(&plugin(), &ask, &grants, &policy());
+    assert_eq!((built_in.effective.secrets.len(), built_in.effective.exec.len()), (1, 0));
+    assert_eq!(built_in.effective.kv[0].quota, Size::from_mib(5));
+    let mut strict = policy();
+    strict.plugins[0].secrets.deny = vec![NamePattern("env:TOK*".into())];
+    strict.plugins[0].kv = Some(Size::from_mib(1));
+    strict.plugins[0].exec = vec![ProgramRule { program: "/usr/bin/wc".into(), digest: None, interpreter: false }];
+    let strictly = evaluate(&plugin(), &ask, &grants, &strict);
+    assert_eq!((strictly.effective.secrets.len(), strictly.effective.exec.len()), (0, 1));
+    assert_eq!(strictly.effective.kv[0].quota, Size::from_mib(1));
+    // A plugin that has to see the value needs a yes of all three.
+    let mut seeing = ask.clone();
+    seeing.secrets[0].reveal = true;
+    let mut shown = grants.clone();
+    shown.secrets[0].reveal = true;
+    let mut open = policy();
+    open.plugins[0].secrets.reveal = true;
+    assert!(evaluate(&plugin(), &seeing, &grants, &open).effective.secrets.is_empty());
+    assert!(evaluate(&plugin(), &seeing, &shown, &policy()).effective.secrets.is_empty());
+    assert!(evaluate(&plugin(), &seeing, &shown, &open).effective.secrets[0].reveal);
+    // Fixed is less than real, whoever says it.
+    strict.plugins[0].clock = Some(Entropy::Fixed);
+    assert_eq!(evaluate(&plugin(), &Ask::default(), &grants, &strict).effective.clock, Entropy::Fixed);
+    assert_eq!(evaluate(&plugin(), &Ask::default(), &grants, &policy()).effective.clock, Entropy::Real);
 }

@@ -10,8 +10,10 @@ mod load;
 mod manifest;
 mod plan;
 mod policy;
+mod policy_cases;
 mod read;
 mod reference;
+mod rules;
 mod schema;
 mod scope;
 mod syntax;
@@ -25,10 +27,11 @@ pub use load::{NestedFile, NestedFiles, absolute, load};
 pub use manifest::{ManifestSource, TaskSource, parse_manifest};
 pub use plan::{
     Backoff, BaselineRef, Each, Jitter, Plan, PlanRequest, PlannedApproval, PlannedCheck, PlannedConcurrency,
-    PlannedGate, PlannedInput, PlannedKind, PlannedPlugin, PlannedSecret, PlannedTask, PlannedWorkflow, Resolved,
-    Retry, Strategy, plan,
+    PlannedGate, PlannedInput, PlannedKind, PlannedPlugin, PlannedSecret, PlannedTask, PlannedWorkflow, PluginTerms,
+    Resolved, Retry, Strategy, plan,
 };
 pub use policy::parse_policy;
+pub use policy_cases::{CaseResult, Expected, PolicyCase, check_policy_case, parse_policy_cases};
 pub use reference::PluginReference;
 pub use schema::{json_schema, manifest_json_schema, policy_json_schema, waivers_json_schema};
 pub use scope::{EachView, RunView, Scope, TaskLookup, TaskView};

@@ -2,11 +2,12 @@
 //! the component describes itself.
 
 use crate::read::{Fields, Keys, Reader};
+use crate::rules;
 use crate::workflow::{ACCESSES, limits};
 use crate::yaml::{self, Kind, Node};
 use orch_core::{
-    ArtifactAsk, Ask, Code, Diagnostic, EnvAsk, FsAsk, InvalidName, LimitsRequest, Manifest, PluginName,
-    PluginTaskName, Source, TaskManifest,
+    ArtifactAsk, Ask, BucketName, Code, Diagnostic, EnvAsk, ExecAsk, ExecName, FsAsk, HeaderName, HostPattern,
+    InvalidName, KvAsk, LimitsRequest, Manifest, NetAsk, PluginName, PluginTaskName, SecretAsk, Source, TaskManifest,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -28,11 +29,24 @@ pub(crate) const TASK: Keys = Keys {
 };
 pub(crate) const PERMISSIONS: Keys = Keys {
     of: "`permissions`",
-    known: &["fs", "env", "artifacts"],
-    later: &["net", "secrets", "exec", "kv", "clock", "random"],
+    known: &["fs", "net", "env", "secrets", "exec", "kv", "artifacts"],
+    // Real time and numbers are had without asking; a workflow or a policy can fix them.
+    later: &["clock", "random"],
 };
 pub(crate) const FS: Keys =
     Keys { of: "an asked folder", known: &["mount", "access", "reason", "optional"], later: &[] };
+pub(crate) const NET: Keys = Keys {
+    of: "an asked connection",
+    known: &["scheme", "host", "ports", "methods", "paths", "reason", "optional"],
+    later: &[],
+};
+pub(crate) const SECRET: Keys =
+    Keys { of: "an asked secret", known: &["name", "audience", "inject", "reveal", "reason", "optional"], later: &[] };
+pub(crate) const INJECT: Keys = Keys { of: "`inject`", known: &["header"], later: &["query", "body"] };
+pub(crate) const EXEC: Keys =
+    Keys { of: "an asked program", known: &["alias", "slots", "reason", "optional"], later: &["program", "args"] };
+pub(crate) const KV: Keys =
+    Keys { of: "an asked bucket", known: &["bucket", "quota", "reason", "optional"], later: &[] };
 pub(crate) const NAMED: Keys = Keys { of: "an asked name", known: &["name", "reason", "optional"], later: &["quota"] };
 
 /// A manifest as written.
@@ -241,7 +255,98 @@ fn permissions(reader: &mut Reader<'_>, node: &Node) -> Ask {
     for (name, reason, optional) in named(reader, &fields, "artifacts") {
         ask.artifacts.push(ArtifactAsk { name, reason, optional });
     }
+    for item in asked(reader, &fields, "net") {
+        let Some(fields) = reader.fields(item, &NET) else { continue };
+        let rule = rules::net_rule(reader, &fields, rules::Says::Manifest);
+        let (reason, optional) = why(reader, &fields, NET.of);
+        if let (Some(rule), Some(reason)) = (rule, reason) {
+            let ask_of = |one: &NetAsk| one.rule == rule;
+            match ask.net.iter().any(ask_of) {
+                true => twice(reader, item, &format!("`{rule}`")),
+                false => ask.net.push(NetAsk { rule, reason, optional }),
+            }
+        }
+    }
+    for item in asked(reader, &fields, "secrets") {
+        let Some(secret) = secret(reader, item) else { continue };
+        match ask.secrets.iter().any(|other| other.name == secret.name) {
+            true => twice(reader, item, &format!("the secret `{}`", secret.name)),
+            false => ask.secrets.push(secret),
+        }
+    }
+    for item in asked(reader, &fields, "exec") {
+        let Some(fields) = reader.fields(item, &EXEC) else { continue };
+        let alias: Option<ExecName> =
+            reader.require(&fields, "alias", EXEC.of).and_then(|node| reader.name(node, "alias"));
+        let slots = match fields.get("slots") {
+            None => Vec::new(),
+            Some(node) => {
+                let items = reader.items(node, "slots");
+                rules::distinct(reader, items, "slots")
+            }
+        };
+        let (reason, optional) = why(reader, &fields, EXEC.of);
+        if let (Some(alias), Some(reason)) = (alias, reason) {
+            match ask.exec.iter().any(|other| other.alias == alias) {
+                true => twice(reader, item, &format!("the program `{alias}`")),
+                false => ask.exec.push(ExecAsk { alias, slots, reason, optional }),
+            }
+        }
+    }
+    for item in asked(reader, &fields, "kv") {
+        let Some(fields) = reader.fields(item, &KV) else { continue };
+        let bucket: Option<BucketName> =
+            reader.require(&fields, "bucket", KV.of).and_then(|node| reader.name(node, "bucket"));
+        let quota = reader.require(&fields, "quota", KV.of).and_then(|node| reader.quantity(node, "quota"));
+        let (reason, optional) = why(reader, &fields, KV.of);
+        if let (Some(bucket), Some(quota), Some(reason)) = (bucket, quota, reason) {
+            match ask.kv.iter().any(|other| other.bucket == bucket) {
+                true => twice(reader, item, &format!("the bucket `{bucket}`")),
+                false => ask.kv.push(KvAsk { bucket, quota, reason, optional }),
+            }
+        }
+    }
     ask
+}
+
+fn why(reader: &mut Reader<'_>, fields: &Fields<'_>, of: &str) -> (Option<String>, bool) {
+    let reason = said(reader, fields, "reason", of);
+    (reason, fields.get("optional").and_then(|node| reader.boolean(node, "optional")).unwrap_or(false))
+}
+
+fn twice(reader: &mut Reader<'_>, item: &Node, what: &str) {
+    reader.error(Code::Contradiction, &item.span, format!("{what} is asked for twice"));
+}
+
+fn secret(reader: &mut Reader<'_>, item: &Node) -> Option<SecretAsk> {
+    let fields = reader.fields(item, &SECRET)?;
+    let name = reader.require(&fields, "name", SECRET.of).and_then(|node| reader.name(node, "name"));
+    let mut audience = Vec::new();
+    if let Some(node) = fields.get("audience") {
+        for item in reader.items(node, "audience") {
+            let Some(fields) = reader.fields(item, &rules::NET) else { continue };
+            audience.extend(rules::net_rule(reader, &fields, rules::Says::Manifest));
+        }
+    }
+    let header = fields.get("inject").and_then(|node| {
+        let fields = reader.fields(node, &INJECT)?;
+        let node = reader.require(&fields, "header", INJECT.of)?;
+        let text = reader.text(node, "header")?;
+        rules::checked::<HeaderName>(reader, &text, &node.span)
+    });
+    let reveal = fields.get("reveal").and_then(|node| reader.boolean(node, "reveal")).unwrap_or(false);
+    let (reason, optional) = why(reader, &fields, SECRET.of);
+    if header.is_some() == audience.is_empty() {
+        let message = "`inject` says in which header a secret travels, and `audience` to whom: one needs the other";
+        reader.error(Code::Contradiction, &item.span, message);
+        return None;
+    }
+    if let Some(open) = audience.iter().find(|rule| rule.host == HostPattern::Any) {
+        let message = format!("a secret that may travel to everybody (`{open}`) is none");
+        reader.error_help(Code::Contradiction, &item.span, message, "name the host that the secret is for");
+        return None;
+    }
+    Some(SecretAsk { name: name?, audience, header, reveal, reason: reason?, optional })
 }
 
 fn asked<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, kind: &str) -> &'n [Node] {

@@ -1,25 +1,40 @@
 //! The policy file: what the host's owner allows.
 
-use crate::read::{Keys, Reader, shown};
+use crate::read::{Fields, Keys, Reader, shown};
+use crate::rules;
 use crate::workflow::{ACCESSES, limits};
 use crate::yaml::{self, Node};
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_core::{Code, Diagnostic, FsRule, NamePattern, PathRule, PluginRules, Policy, SignerId, Source, TrustRule};
+use orch_core::{
+    Code, Diagnostic, Mode, NamePattern, NetRule, PathRule, PluginRules, Policy, ProgramRule, SignerId, Source,
+    TrustRule,
+};
 
 /// The version of this format.
 pub(crate) const SCHEMA: &str = "orch-policy/v1";
 
 pub(crate) const FILE: Keys = Keys {
     of: "a policy",
-    known: &["schema", "trust", "unsigned-files", "banned", "limits", "plugins"],
-    later: &["mode", "net", "secrets", "exec", "kv", "registries", "approvals"],
+    known: &["schema", "mode", "trust", "unsigned-files", "banned", "sbom-required", "network", "limits", "plugins"],
+    later: &["registries", "approvals"],
 };
-pub(crate) const TRUST: Keys = Keys { of: "a trust rule", known: &["plugins", "signers"], later: &["expires"] };
+pub(crate) const TRUST: Keys =
+    Keys { of: "a trust rule", known: &["plugins", "signers", "at-least"], later: &["expires"] };
 pub(crate) const BLOCK: Keys = Keys {
     of: "a plugin block",
-    known: &["plugins", "fs", "env", "artifacts"],
-    later: &["net", "secrets", "exec", "kv", "clock", "random", "limits", "mode"],
+    known: &["plugins", "mode", "fs", "net", "env", "secrets", "exec", "kv", "artifacts", "clock", "random", "limits"],
+    later: &["idempotent", "approval"],
 };
+pub(crate) const NETWORK: Keys =
+    Keys { of: "`network`", known: &["name-servers", "roots", "platform-roots"], later: &["proxy"] };
+pub(crate) const NET: Keys = Keys { of: "`net`", known: &["allow", "deny"], later: &[] };
+pub(crate) const SECRETS: Keys = Keys { of: "`secrets`", known: &["allow", "deny", "reveal"], later: &[] };
+pub(crate) const EXEC: Keys = Keys { of: "`exec`", known: &["allow"], later: &["deny"] };
+pub(crate) const PROGRAM: Keys =
+    Keys { of: "an allowed program", known: &["program", "digest", "interpreter"], later: &["args"] };
+pub(crate) const KV: Keys = Keys { of: "`kv`", known: &["quota"], later: &["buckets"] };
+
+const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("count", Mode::Count)];
 pub(crate) const FS: Keys = Keys { of: "`fs`", known: &["allow", "deny"], later: &[] };
 pub(crate) const ENV: Keys = Keys { of: "`env`", known: &["allow", "deny"], later: &[] };
 pub(crate) const PATH: Keys = Keys { of: "an allowed folder", known: &["path", "access"], later: &[] };
@@ -30,6 +45,10 @@ pub fn parse_policy(source: &Source, folder: &Utf8Path) -> (Option<Policy>, Vec<
     let mut reader = Reader::new(source, found);
     let mut policy = Policy {
         origin: source.name.clone(),
+        mode: orch_core::Mode::Enforce,
+        sbom_required: Vec::new(),
+        name_servers: Vec::new(),
+        roots: orch_core::Roots::default(),
         trust: Vec::new(),
         unsigned_files: false,
         banned: Vec::new(),
@@ -52,6 +71,24 @@ fn read(reader: &mut Reader<'_>, tree: &Node, folder: &Utf8Path, policy: &mut Po
     }
     if let Some(node) = fields.get("unsigned-files") {
         policy.unsigned_files = reader.boolean(node, "unsigned-files").unwrap_or(false);
+    }
+    if let Some(node) = fields.get("mode") {
+        policy.mode = reader.choice(node, "mode", MODES).unwrap_or_default();
+    }
+    if let Some(node) = fields.get("sbom-required") {
+        policy.sbom_required = patterns(reader, node, "sbom-required");
+    }
+    if let Some(network) = fields.get("network").and_then(|node| reader.fields(node, &NETWORK)) {
+        if let Some(node) = network.get("name-servers") {
+            let items = reader.items(node, "name-servers");
+            policy.name_servers = items.iter().filter_map(|item| name_server(reader, item)).collect();
+        }
+        if let Some(node) = network.get("roots") {
+            let items = reader.items(node, "roots");
+            policy.roots.files = items.iter().filter_map(|item| path(reader, item, folder)).collect();
+        }
+        let platform = network.get("platform-roots").and_then(|node| reader.boolean(node, "platform-roots"));
+        policy.roots.only_files = !platform.unwrap_or(true);
     }
     if let Some(node) = fields.get("banned") {
         let items = reader.items(node, "banned");
@@ -81,7 +118,28 @@ fn trust(reader: &mut Reader<'_>, node: &Node) -> Option<TrustRule> {
             reader.error_help(Code::InvalidName, &item.span, message, "`orch-wasm keys list` shows the ids of keys");
         }
     }
-    Some(TrustRule { plugins: plugins?, signers })
+    let at_least = fields.get("at-least").and_then(|node| Some((node, reader.within(node, "at-least", 1..=100)?)));
+    let different: std::collections::BTreeSet<_> = signers.iter().collect();
+    if let Some((node, most)) = at_least.filter(|(_, most)| *most as usize > different.len()) {
+        let message = format!("{most} of {} signers can never have signed", different.len());
+        reader.error(Code::Contradiction, &node.span, message);
+    }
+    let at_least = at_least.map_or(1, |(_, at_least)| at_least);
+    Some(TrustRule { plugins: plugins?, signers, at_least })
+}
+
+/// An address, with a port if it is not 53.
+fn name_server(reader: &mut Reader<'_>, node: &Node) -> Option<std::net::SocketAddr> {
+    let text = reader.text(node, "name-servers")?;
+    let address = text.parse::<std::net::IpAddr>().map(|address| (address, 53).into());
+    match text.parse().or(address) {
+        Ok(address) => Some(address),
+        Err(_) => {
+            let message = format!("`{}` is no address of a name server", shown(&text));
+            reader.error_help(Code::WrongType, &node.span, message, "write it as `10.0.0.53` or `10.0.0.53:5353`");
+            None
+        }
+    }
 }
 
 /// `*`, `prefix*` or a whole name: a star elsewhere would be taken for a character, and a rule would silently not hold.
@@ -125,13 +183,7 @@ fn block(reader: &mut Reader<'_>, node: &Node, folder: &Utf8Path) -> Option<Plug
     let fields = reader.fields(node, &BLOCK)?;
     let plugins =
         reader.require(&fields, "plugins", "a plugin block").and_then(|node| pattern(reader, node, "plugins"));
-    let mut rules = PluginRules {
-        plugins: NamePattern(String::new()),
-        fs: FsRule { allow: Vec::new(), deny: Vec::new() },
-        env: Vec::new(),
-        env_deny: Vec::new(),
-        artifacts: false,
-    };
+    let mut rules = PluginRules::nothing(NamePattern(String::new()));
     if let Some(fs) = fields.get("fs").and_then(|node| reader.fields(node, &FS)) {
         if let Some(node) = fs.get("allow") {
             let items = reader.items(node, "allow");
@@ -149,8 +201,50 @@ fn block(reader: &mut Reader<'_>, node: &Node, folder: &Utf8Path) -> Option<Plug
     if let Some(node) = fields.get("artifacts") {
         rules.artifacts = reader.boolean(node, "artifacts").unwrap_or(false);
     }
+    rules.mode = fields.get("mode").and_then(|node| reader.choice(node, "mode", MODES));
+    if let Some(net) = fields.get("net").and_then(|node| reader.fields(node, &NET)) {
+        rules.net.allow = connections(reader, &net, "allow");
+        rules.net.deny = connections(reader, &net, "deny");
+    }
+    if let Some(secrets) = fields.get("secrets").and_then(|node| reader.fields(node, &SECRETS)) {
+        rules.secrets.allow = secrets.get("allow").map(|node| patterns(reader, node, "allow")).unwrap_or_default();
+        rules.secrets.deny = secrets.get("deny").map(|node| patterns(reader, node, "deny")).unwrap_or_default();
+        rules.secrets.reveal = secrets.get("reveal").and_then(|node| reader.boolean(node, "reveal")).unwrap_or(false);
+    }
+    if let Some(exec) = fields.get("exec").and_then(|node| reader.fields(node, &EXEC))
+        && let Some(node) = exec.get("allow")
+    {
+        let items = reader.items(node, "allow");
+        rules.exec = items.iter().filter_map(|item| program(reader, item)).collect();
+    }
+    if let Some(kv) = fields.get("kv").and_then(|node| reader.fields(node, &KV)) {
+        rules.kv = reader.require(&kv, "quota", KV.of).and_then(|node| reader.quantity(node, "quota"));
+    }
+    let mut entropy = |key: &str| fields.get(key).and_then(|node| reader.choice(node, key, rules::ENTROPIES));
+    (rules.clock, rules.random) = (entropy("clock"), entropy("random"));
+    if let Some(node) = fields.get("limits") {
+        rules.limits = limits(reader, node);
+    }
     rules.plugins = plugins?;
     Some(rules)
+}
+
+fn connections(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Vec<NetRule> {
+    let Some(node) = fields.get(key) else { return Vec::new() };
+    let mut rules = Vec::new();
+    for item in reader.items(node, key) {
+        let Some(fields) = reader.fields(item, &rules::NET) else { continue };
+        rules.extend(rules::net_rule(reader, &fields, rules::Says::Policy));
+    }
+    rules
+}
+
+fn program(reader: &mut Reader<'_>, node: &Node) -> Option<ProgramRule> {
+    let fields = reader.fields(node, &PROGRAM)?;
+    let program = reader.require(&fields, "program", PROGRAM.of).and_then(|node| rules::program(reader, node));
+    let digest = fields.get("digest").and_then(|node| reader.quantity(node, "digest"));
+    let interpreter = fields.get("interpreter").and_then(|node| reader.boolean(node, "interpreter")).unwrap_or(false);
+    Some(ProgramRule { program: program?, digest, interpreter })
 }
 
 fn allowed(reader: &mut Reader<'_>, node: &Node, folder: &Utf8Path) -> Option<PathRule> {

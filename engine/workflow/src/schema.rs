@@ -94,6 +94,10 @@ mod tests {
         same(&flow, "Task", &workflow::keys::TASK);
         same(&flow, "Permissions", &workflow::keys::PERMISSIONS);
         same(&flow, "FsGrant", &workflow::keys::FS_GRANT);
+        same(&flow, "Connection", &crate::rules::NET);
+        same(&flow, "SecretGrant", &workflow::keys::SECRET_GRANT);
+        same(&flow, "ProgramGrant", &crate::rules::EXEC);
+        same(&flow, "BucketGrant", &workflow::keys::KV_GRANT);
         same(&flow, "Limits", &workflow::keys::LIMITS);
         same(&flow, "Gate", &workflow::keys::GATE);
         same(&flow, "Check", &workflow::keys::CHECK);
@@ -113,12 +117,24 @@ mod tests {
         same(&rules, "FsRules", &policy::FS);
         same(&rules, "EnvRules", &policy::ENV);
         same(&rules, "AllowedFolder", &policy::PATH);
+        same(&rules, "Network", &policy::NETWORK);
+        same(&rules, "NetRules", &policy::NET);
+        same(&rules, "Connection", &crate::rules::NET);
+        same(&rules, "SecretRules", &policy::SECRETS);
+        same(&rules, "ExecRules", &policy::EXEC);
+        same(&rules, "AllowedProgram", &policy::PROGRAM);
+        same(&rules, "KvRules", &policy::KV);
         let plugin = manifest_json_schema();
         same(&plugin, "", &manifest::FILE);
         same(&plugin, "ManifestTask", &manifest::TASK);
         same(&plugin, "Asked", &manifest::PERMISSIONS);
         same(&plugin, "AskedFolder", &manifest::FS);
         same(&plugin, "AskedName", &manifest::NAMED);
+        same(&plugin, "AskedConnection", &manifest::NET);
+        same(&plugin, "AskedSecret", &manifest::SECRET);
+        same(&plugin, "Inject", &manifest::INJECT);
+        same(&plugin, "AskedProgram", &manifest::EXEC);
+        same(&plugin, "AskedBucket", &manifest::KV);
         let exceptions = waivers_json_schema();
         same(&exceptions, "", &waivers::FILE);
         same(&exceptions, "Waiver", &waivers::WAIVER);
@@ -171,6 +187,13 @@ mod tests {
            "tasks": { "a": { "uses": "o/a@1" } }"#,
         r#""tasks": { "a": { "workflow": "./a.yaml", "with": { "x": 1, "y": null }, "timeout": { "task": "1h" } } }"#,
         r#""tasks": { "a": { "workflow": "../a.json" }, "b": { "workflow": "/a/b.yml" } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "permissions": { "net": [{ "host": "*.example.com", "ports": [1, 65535], "methods": ["GET"],
+           "paths": ["/a/*"], "addresses": ["10.0.0.0/8", "fd00::1"] }, { "scheme": "tcp", "host": "10.0.0.1", "ports": [22] }] } } }"#,
+        r#""secrets": { "t": { "from": "env:T" } }, "tasks": { "a": { "uses": "o/a@1", "permissions": { "secrets": [{ "name": "t" },
+           { "name": "u", "from": "t", "reveal": true }] } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "permissions": { "exec": [{ "alias": "wc", "program": "/usr/bin/wc", "args": ["-l", "{file}"],
+           "slots": { "file": "path" }, "env": ["LANG"], "read-only": true }], "kv": [{ "bucket": "b", "quota": "1MiB" }],
+           "clock": "fixed", "random": "real" } } }"#,
     ];
 
     /// Forms that neither takes.
@@ -229,6 +252,14 @@ mod tests {
         r#""tasks": { "a": { "workflow": "./a.yaml", "with": { "x": [] } } }"#,
         r#""tasks": { "a": { "workflow": "./a.yaml", "permissions": {} } }"#,
         r#""tasks": { "a": { "workflow": "./a.yaml", "for-each": [1] } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "permissions": { "net": [{ "scheme": "ftp", "host": "a.example" }] } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "permissions": { "net": [{ "host": "a.example", "ports": [] }] } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "permissions": { "net": [{ "host": "a.example", "ports": [0] }] } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "permissions": { "net": [{ "host": "a.example", "methods": ["get"] }] } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "permissions": { "net": [{ "host": "a.example", "paths": ["a"] }] } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "permissions": { "exec": [{ "alias": "wc", "program": "wc" }] } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "permissions": { "kv": [{ "bucket": "b", "quota": "much" }] } } }"#,
+        r#""tasks": { "a": { "uses": "o/a@1", "permissions": { "clock": "wrong" } } }"#,
     ];
 
     #[test]

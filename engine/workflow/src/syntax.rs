@@ -434,10 +434,110 @@ enum Condition {
 pub(crate) struct Permissions {
     /// Folders.
     fs: Option<Vec<FsGrant>>,
+    /// Connections.
+    net: Option<Vec<Connection>>,
     /// Environment variables.
     env: Option<Vec<String>>,
+    /// Secrets that the workflow declares.
+    secrets: Option<Vec<SecretGrant>>,
+    /// Programs of the host.
+    exec: Option<Vec<ProgramGrant>>,
+    /// Values that outlive the run.
+    kv: Option<Vec<BucketGrant>>,
     /// Files that outlive the task.
     artifacts: Option<Vec<String>>,
+    /// `fixed`: time is the same in every run.
+    clock: Option<Entropy>,
+    /// `fixed`: random numbers are the same in every run.
+    random: Option<Entropy>,
+}
+
+/// Where time and random numbers come from.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Entropy {
+    Real,
+    Fixed,
+}
+
+/// Whom a task may connect to. In a policy what is left out stands for everything.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Connection {
+    /// `https` where nothing is said.
+    scheme: Option<Scheme>,
+    /// A name, an address, or `*.example.com` for every name with one more part; `*` in manifests and policies.
+    host: String,
+    /// Where nothing is said, the one of the scheme.
+    #[schemars(length(min = 1, max = 100), inner(range(min = 1, max = 65535)))]
+    ports: Option<Vec<u16>>,
+    /// In capital letters. Where nothing is said, any.
+    #[schemars(length(min = 1, max = 100), inner(regex(pattern = r"^[A-Z-]{1,20}$")))]
+    methods: Option<Vec<String>>,
+    /// `/exactly/this` or `/everything/below/*`. Where nothing is said, any.
+    #[schemars(length(min = 1, max = 100), inner(regex(pattern = r"^/")))]
+    paths: Option<Vec<String>>,
+    /// Special addresses (private, loopback, …) that the host may have: `10.0.0.0/8`.
+    #[schemars(length(min = 1, max = 100))]
+    addresses: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Scheme {
+    Https,
+    Http,
+    Tcp,
+    Udp,
+}
+
+/// A granted secret.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct SecretGrant {
+    /// What the plugin calls it.
+    name: String,
+    /// What the workflow calls it; the same name where nothing is said.
+    from: Option<String>,
+    /// Whether the plugin may see its value.
+    reveal: Option<bool>,
+}
+
+/// A granted program.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct ProgramGrant {
+    /// What the plugin calls it.
+    alias: String,
+    /// Absolute; nothing is looked up.
+    #[schemars(regex(pattern = r"^/"))]
+    program: String,
+    /// The arguments, with slots that the plugin fills: `--since={since}`.
+    #[schemars(length(max = 200))]
+    args: Option<Vec<String>>,
+    /// What may fill each slot: `text`, `int`, `name`, `path`, or a list of choices.
+    slots: Option<BTreeMap<String, Value>>,
+    /// The granted folder in which it runs; an empty one of its own where nothing is said.
+    cwd: Option<String>,
+    /// Variables that it sees. It sees no other.
+    env: Option<Vec<String>>,
+    /// What its bytes have to be: `sha256:…`.
+    #[schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
+    digest: Option<String>,
+    /// Whether it changes nothing, so that a dry run may run it.
+    read_only: Option<bool>,
+    /// Whether it may be one that runs other programs or text.
+    interpreter: Option<bool>,
+}
+
+/// A granted place for values.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct BucketGrant {
+    /// What the plugin calls it.
+    bucket: String,
+    /// Bytes of all keys and values; what the plugin asks where nothing is said.
+    quota: Option<Size>,
 }
 
 /// A granted folder.
@@ -473,6 +573,12 @@ pub(crate) struct Limits {
     findings: Option<u64>,
     /// Bytes of all artifacts.
     artifacts: Option<Size>,
+    /// Number of requests and connections.
+    requests: Option<u64>,
+    /// Bytes of requests and answers together.
+    traffic: Option<Size>,
+    /// Bytes that one program of the host prints.
+    exec_output: Option<Size>,
 }
 
 /// A decision over findings.
@@ -513,6 +619,8 @@ enum OnFail {
 pub(crate) struct Policy {
     /// The version of this format.
     schema: PolicyVersion,
+    /// `count`: what is not allowed happens and is recorded.
+    mode: Option<Mode>,
     /// Who may sign which plugins. A plugin that no rule names is not trusted.
     trust: Option<Vec<Trust>>,
     /// Whether `uses: ./file.wasm` may run without a signature.
@@ -520,6 +628,10 @@ pub(crate) struct Policy {
     /// Components that never run: `sha256:…`.
     #[schemars(inner(regex(pattern = r"^sha256:[0-9a-f]{64}$")))]
     banned: Option<Vec<String>>,
+    /// Plugins that need a bill of materials: whole names, or beginnings with `*` at their end.
+    sbom_required: Option<Vec<String>>,
+    /// How the network is reached.
+    network: Option<Network>,
     /// Ceilings for every task.
     limits: Option<Limits>,
     /// What may be granted; the first block whose pattern matches the plugin applies.
@@ -532,15 +644,37 @@ enum PolicyVersion {
     V1,
 }
 
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Mode {
+    Enforce,
+    Count,
+}
+
+/// How the network is reached.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Network {
+    /// Name servers to ask instead of the system's: `10.0.0.53` or `10.0.0.53:5353`.
+    name_servers: Option<Vec<String>>,
+    /// Files with further certificates to trust, in PEM.
+    roots: Option<Vec<String>>,
+    /// Whether the platform's certificates are trusted; `true` where nothing is said.
+    platform_roots: Option<bool>,
+}
+
 /// Who may sign plugins whose name fits.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Trust {
     /// A whole name, or a beginning with `*` at its end.
     plugins: String,
-    /// Ids of keys. Any one of them suffices.
+    /// Ids of keys.
     #[schemars(inner(regex(pattern = r"^[0-9a-f]{16}$")))]
     signers: Vec<String>,
+    /// How many of them have to have signed; one where nothing is said.
+    #[schemars(range(min = 1, max = 100))]
+    at_least: Option<u32>,
 }
 
 /// What plugins whose name fits may be granted.
@@ -549,12 +683,80 @@ pub(crate) struct Trust {
 pub(crate) struct PluginBlock {
     /// A whole name, or a beginning with `*` at its end.
     plugins: String,
+    /// `count`: what this block does not allow happens and is recorded.
+    mode: Option<Mode>,
     /// Folders.
     fs: Option<FsRules>,
+    /// Connections.
+    net: Option<NetRules>,
     /// Environment variables.
     env: Option<EnvRules>,
+    /// Secrets.
+    secrets: Option<SecretRules>,
+    /// Programs of the host.
+    exec: Option<ExecRules>,
+    /// Values that outlive the run. Without it none may be kept.
+    kv: Option<KvRules>,
     /// Whether artifacts may be granted.
     artifacts: Option<bool>,
+    /// `fixed`: no task has real time.
+    clock: Option<Entropy>,
+    /// `fixed`: no task has real random numbers.
+    random: Option<Entropy>,
+    /// Ceilings below those of the policy.
+    limits: Option<Limits>,
+}
+
+/// Which connections may be granted. Deny beats allow.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct NetRules {
+    /// What may be granted.
+    allow: Option<Vec<Connection>>,
+    /// What may not.
+    deny: Option<Vec<Connection>>,
+}
+
+/// Which secrets may be granted, by where they come from. Deny beats allow.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct SecretRules {
+    /// Sources, whole or beginnings with `*` at their end: `env:DEPLOY_*`.
+    allow: Option<Vec<String>>,
+    /// Sources, whole or beginnings with `*` at their end.
+    deny: Option<Vec<String>>,
+    /// Whether a plugin may see a value.
+    reveal: Option<bool>,
+}
+
+/// Which programs may be granted.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct ExecRules {
+    /// Each by its path.
+    allow: Option<Vec<AllowedProgram>>,
+}
+
+/// A program that may be granted.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct AllowedProgram {
+    /// Absolute.
+    #[schemars(regex(pattern = r"^/"))]
+    program: String,
+    /// What its bytes have to be: `sha256:…`.
+    #[schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
+    digest: Option<String>,
+    /// Whether it may be one that runs other programs or text.
+    interpreter: Option<bool>,
+}
+
+/// What may be kept from run to run.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct KvRules {
+    /// Bytes of all keys and values of one bucket, at most.
+    quota: Size,
 }
 
 /// Which folders may be granted. Deny beats allow.
@@ -636,10 +838,95 @@ pub(crate) struct ManifestTask {
 pub(crate) struct Asked {
     /// Folders.
     fs: Option<Vec<AskedFolder>>,
+    /// Connections.
+    net: Option<Vec<AskedConnection>>,
     /// Environment variables.
     env: Option<Vec<AskedName>>,
+    /// Secrets.
+    secrets: Option<Vec<AskedSecret>>,
+    /// Programs of the host.
+    exec: Option<Vec<AskedProgram>>,
+    /// Values that outlive the run.
+    kv: Option<Vec<AskedBucket>>,
     /// Files that outlive the task.
     artifacts: Option<Vec<AskedName>>,
+}
+
+/// An asked connection.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct AskedConnection {
+    /// `https` where nothing is said.
+    scheme: Option<Scheme>,
+    /// A name, an address, `*.example.com` for every name with one more part, or `*`.
+    host: String,
+    /// Where nothing is said, the one of the scheme.
+    #[schemars(length(min = 1, max = 100), inner(range(min = 1, max = 65535)))]
+    ports: Option<Vec<u16>>,
+    /// In capital letters. Where nothing is said, any.
+    #[schemars(length(min = 1, max = 100), inner(regex(pattern = r"^[A-Z-]{1,20}$")))]
+    methods: Option<Vec<String>>,
+    /// `/exactly/this` or `/everything/below/*`. Where nothing is said, any.
+    #[schemars(length(min = 1, max = 100), inner(regex(pattern = r"^/")))]
+    paths: Option<Vec<String>>,
+    /// Why, for the person who grants it.
+    reason: String,
+    /// Whether the plugin works without it.
+    optional: Option<bool>,
+}
+
+/// An asked secret.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct AskedSecret {
+    /// What the plugin calls it.
+    name: String,
+    /// Requests that it may travel with.
+    audience: Option<Vec<Connection>>,
+    /// How it travels.
+    inject: Option<Inject>,
+    /// Whether the plugin has to see its value.
+    reveal: Option<bool>,
+    /// Why, for the person who grants it.
+    reason: String,
+    /// Whether the plugin works without it.
+    optional: Option<bool>,
+}
+
+/// How a secret travels.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Inject {
+    /// In this header.
+    header: String,
+}
+
+/// An asked program.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct AskedProgram {
+    /// What the plugin calls it.
+    alias: String,
+    /// What it fills in.
+    slots: Option<Vec<String>>,
+    /// Why, for the person who grants it.
+    reason: String,
+    /// Whether the plugin works without it.
+    optional: Option<bool>,
+}
+
+/// An asked place for values.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct AskedBucket {
+    /// What the plugin calls it.
+    bucket: String,
+    /// Bytes of all keys and values.
+    quota: Size,
+    /// Why, for the person who grants it.
+    reason: String,
+    /// Whether the plugin works without it.
+    optional: Option<bool>,
 }
 
 /// An asked folder.

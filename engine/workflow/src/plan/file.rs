@@ -4,7 +4,7 @@ use super::approval::PlannedApproval;
 use super::gate::{PlannedCheck, PlannedGate};
 use super::make::PlanRequest;
 use super::references::{Chosen, References, choose};
-use super::types::{PlannedKind, PlannedPlugin, PlannedTask};
+use super::types::{PlannedKind, PlannedPlugin, PlannedTask, PluginTerms};
 use super::{call, each, grants, with};
 use crate::expr::{ExprError, Template, Used, references};
 use crate::read::{Reader, shown};
@@ -12,10 +12,11 @@ use crate::scope::{EachView, RunView, Scope, TaskView};
 use crate::workflow::{Approval, Gate, MOST_TASKS, Task, Uses, Work, Workflow, merged, merged_timeout, undo_of};
 use camino::Utf8Path;
 use orch_core::{
-    Access, Code, Diagnostic, Effective, Hook, Limits, LimitsRequest, PluginTask, Span, TaskId, TaskManifest,
+    Access, Code, Diagnostic, Digest, Effective, Entropy, Hook, Limits, PluginTask, Span, TaskId, TaskManifest,
+    digest_of,
 };
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What of a file's inputs is known before the run.
@@ -105,6 +106,8 @@ pub(super) struct Planner<'a> {
     found: Vec<Diagnostic>,
     /// The same file may be run by many tasks; what is wrong with it is told once.
     told: HashSet<(String, Option<Span>, String)>,
+    plugins: Vec<PluginTerms>,
+    places: HashMap<Digest, usize>,
 }
 
 /// Problems after which nobody reads on.
@@ -120,12 +123,14 @@ impl<'a> Planner<'a> {
             full: false,
             found: Vec::new(),
             told: HashSet::new(),
+            plugins: Vec::new(),
+            places: HashMap::new(),
         }
     }
 
-    /// The problems of the files that the workflow runs.
-    pub(super) fn finish(self) -> Vec<Diagnostic> {
-        self.found
+    /// What its tasks run, and the problems of the files that the workflow runs.
+    pub(super) fn finish(self) -> (Vec<PluginTerms>, Vec<Diagnostic>) {
+        (self.plugins, self.found)
     }
 
     /// Keeps the problems of an inner file.
@@ -182,7 +187,7 @@ impl<'a> Planner<'a> {
             };
             let mut planned = planned_task(call, task, kind);
             planned.strategy = strategy;
-            planned.cache = cached(reader, call, task, &planned.kind);
+            planned.cache = self.cached(reader, call, task, &planned.kind);
             planned.undo = undo.as_ref().map(|undo| undo.id.clone());
             made.tasks.push(planned);
             made.undos.extend(undo);
@@ -259,9 +264,9 @@ impl<'a> Planner<'a> {
         let grants = grants::grants(reader, task, uses, call, too_late)?;
         let policy = self.request.policy;
         let evaluation = grants::decide(reader, task, uses, manifest, &grants, policy);
-        let own = below(&uses.limits, &call.workflow.defaults.limits);
-        let limits = Limits::resolve(&manifest.limits, &own, &policy.limits);
-        Some(PlannedKind::Plugin(Box::new(PlannedPlugin {
+        let own = uses.limits.or(&call.workflow.defaults.limits);
+        let limits = Limits::resolve(&manifest.limits, &own, &policy.ceilings(&manifest.name));
+        let terms = PluginTerms {
             plugin: Arc::new(PluginTask {
                 name: manifest.name.clone(),
                 version: manifest.version.clone(),
@@ -270,15 +275,25 @@ impl<'a> Planner<'a> {
             }),
             signer: resolved.signer.clone(),
             uses: uses.text.clone(),
-            with: uses
-                .with
-                .as_ref()
-                .map_or_else(|| Template::Literal(Value::Object(Map::new())), |with| with.template.clone()),
             grants: Arc::new(evaluation.effective),
             limits: Arc::new(limits),
             decisions: evaluation.decisions,
             idempotent: taken.idempotent,
-        })))
+        };
+        let with = match &uses.with {
+            None => Template::Literal(Value::Object(Map::new())),
+            Some(with) => with.template.clone(),
+        };
+        Some(PlannedKind::Plugin(Box::new(PlannedPlugin { terms: self.shared(terms), with })))
+    }
+
+    /// The place of these terms in the plan: that of the same ones, if a task had them before.
+    fn shared(&mut self, terms: PluginTerms) -> usize {
+        let place = self.places.entry(digest_of(&terms)).or_insert(self.plugins.len());
+        if *place == self.plugins.len() {
+            self.plugins.push(terms);
+        }
+        *place
     }
 
     fn gate(&self, reader: &mut Reader<'_>, call: &Call<'a>, task: &Task, gate: &Gate) -> Option<PlannedKind> {
@@ -326,16 +341,46 @@ impl<'a> Planner<'a> {
         made.tasks.extend(inner.tasks);
         made.undos.extend(inner.undos);
     }
-}
 
-/// What a task does not say is what `defaults` says.
-fn below(task: &LimitsRequest, defaults: &LimitsRequest) -> LimitsRequest {
-    LimitsRequest {
-        memory: task.memory.or(defaults.memory),
-        log: task.log.or(defaults.log),
-        output: task.output.or(defaults.output),
-        findings: task.findings.or(defaults.findings),
-        artifacts: task.artifacts.or(defaults.artifacts),
+    /// Whether earlier results may stand for runs of a task; an error when the task says so and that cannot be.
+    fn cached(&self, reader: &mut Reader<'_>, call: &Call<'_>, task: &Task, kind: &PlannedKind) -> bool {
+        let PlannedKind::Plugin(plugin) = kind else { return false };
+        let plugin = &self.plugins[plugin.terms];
+        let wanted = match &task.cache {
+            None => call.workflow.defaults.cache,
+            Some((wanted, _)) => *wanted,
+        };
+        if !wanted {
+            return false;
+        }
+        let fixed = |grants: &Effective| grants.clock == Entropy::Fixed && grants.random == Entropy::Fixed;
+        // What these answer is not part of what a result is known to depend on.
+        let beyond = |grants: &Effective| {
+            let kinds = [
+                ("net", grants.net.is_nothing()),
+                ("secrets", grants.secrets.is_empty()),
+                ("exec", grants.exec.is_empty()),
+                ("kv", grants.kv.is_empty()),
+            ];
+            kinds.into_iter().find(|(_, nothing)| !nothing).map(|(kind, _)| kind)
+        };
+        let written = |grants: &Effective| grants.fs.iter().find(|grant| grant.access == Access::Write).cloned();
+        let reason = match written(&plugin.grants) {
+            _ if !plugin.idempotent && !fixed(&plugin.grants) => format!(
+                "`{}` does not say that it is `idempotent`, and its `clock` and `random` are not both `fixed`",
+                plugin.plugin.name
+            ),
+            None if beyond(&plugin.grants).is_some() => {
+                format!("it may use `{}`, whose answers may change", beyond(&plugin.grants).unwrap_or_default())
+            }
+            Some(grant) => format!("it may write to the mount `{}`, and an earlier result writes nothing", grant.mount),
+            None => return true,
+        };
+        if let Some((_, span)) = &task.cache {
+            let message = format!("the result of the task `{}` cannot be used again: {reason}", task.id);
+            reader.error_help(Code::Contradiction, span, message, "remove `cache`");
+        }
+        false
     }
 }
 
@@ -348,29 +393,6 @@ fn approval_of(approval: &Approval) -> PlannedKind {
         exclude_requester: approval.exclude_requester,
         expires: approval.expires,
     }))
-}
-
-/// Whether earlier results may stand for runs of a task; an error when the task says so and that cannot be.
-fn cached(reader: &mut Reader<'_>, call: &Call<'_>, task: &Task, kind: &PlannedKind) -> bool {
-    let PlannedKind::Plugin(plugin) = kind else { return false };
-    let wanted = match &task.cache {
-        None => call.workflow.defaults.cache,
-        Some((wanted, _)) => *wanted,
-    };
-    if !wanted {
-        return false;
-    }
-    let written = |grants: &Effective| grants.fs.iter().find(|grant| grant.access == Access::Write).cloned();
-    let reason = match written(&plugin.grants) {
-        _ if !plugin.idempotent => format!("`{}` does not say that it is `idempotent`", plugin.plugin.name),
-        Some(grant) => format!("it may write to the mount `{}`, and an earlier result writes nothing", grant.mount),
-        None => return true,
-    };
-    if let Some((_, span)) = &task.cache {
-        let message = format!("the result of the task `{}` cannot be used again: {reason}", task.id);
-        reader.error_help(Code::Contradiction, span, message, "remove `cache`");
-    }
-    false
 }
 
 fn planned_task(call: &Call<'_>, task: &Task, kind: PlannedKind) -> PlannedTask {

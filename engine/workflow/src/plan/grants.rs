@@ -1,12 +1,12 @@
 //! What a task grants, with paths resolved, and what the evaluator says to it.
 
 use super::file::{Call, Known, Readiness};
-use crate::read::{Reader, shown};
+use crate::read::{Reader, known, shown};
 use crate::workflow::{Task, Uses};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use orch_core::{
-    Code, Diagnostic, Evaluation, FsGrant, Grants, Manifest, Policy, Refusal, RefusedBy, Span, Verdict, evaluate,
-    visible,
+    Code, Diagnostic, Evaluation, FsGrant, Grants, Manifest, Policy, Refusal, RefusedBy, SecretGrant, Span, Verdict,
+    evaluate, visible,
 };
 use serde_json::Value;
 
@@ -77,9 +77,52 @@ pub(super) fn grants(
             access: entry.access,
         });
     }
-    let env = uses.permissions.env.iter().map(|(name, _)| name.clone()).collect();
-    let artifacts = uses.permissions.artifacts.iter().map(|(name, _)| name.clone()).collect();
-    complete.then_some(Grants { fs, env, artifacts })
+    let permissions = &uses.permissions;
+    let mut secrets = Vec::with_capacity(permissions.secrets.len());
+    for entry in &permissions.secrets {
+        let declared = &call.workflow.secrets;
+        match declared.iter().find(|(name, _)| *name == entry.from) {
+            Some((_, source)) => secrets.push(SecretGrant {
+                name: entry.name.clone(),
+                from: entry.from.clone(),
+                source: source.clone(),
+                reveal: entry.reveal,
+            }),
+            None if call.caller.is_some() => {
+                let message = "a file that another one runs cannot grant secrets yet";
+                reader.error(Code::NotSupportedYet, &entry.span, message);
+                complete = false;
+            }
+            None => {
+                let names: Vec<_> = declared.iter().map(|(name, _)| name.as_str()).collect();
+                let message = format!("the workflow declares no secret `{}`", entry.from);
+                let help = match names.is_empty() {
+                    true => format!("add to the workflow: secrets: {{ {}: {{ from: env:NAME }} }}", entry.from),
+                    false => known(entry.from.as_str(), &names),
+                };
+                reader.error_help(Code::UnknownReference, &entry.span, message, help);
+                complete = false;
+            }
+        }
+    }
+    for (grant, span) in &permissions.exec {
+        if let Some(cwd) = grant.cwd.as_ref().filter(|cwd| !permissions.fs.iter().any(|entry| entry.mount == **cwd)) {
+            let message = format!("the program `{}` runs in the folder `{cwd}`, which is not granted", grant.alias);
+            reader.error(Code::UnknownReference, span, message);
+            complete = false;
+        }
+    }
+    complete.then(|| Grants {
+        fs,
+        net: permissions.net.iter().map(|(rule, _)| rule.clone()).collect(),
+        env: permissions.env.iter().map(|(name, _)| name.clone()).collect(),
+        secrets,
+        exec: permissions.exec.iter().map(|(grant, _)| grant.clone()).collect(),
+        kv: permissions.kv.iter().map(|(grant, _)| grant.clone()).collect(),
+        artifacts: permissions.artifacts.iter().map(|(name, _)| name.clone()).collect(),
+        clock: permissions.clock,
+        random: permissions.random,
+    })
 }
 
 /// Asks the evaluator and reports its refusals and the grants that nobody asked for.
@@ -94,7 +137,7 @@ pub(super) fn decide(
     let evaluation = evaluate(&manifest.name, &manifest.permissions, grants, policy);
     for decision in &evaluation.decisions {
         match &decision.verdict {
-            Verdict::Allowed => {}
+            Verdict::Allowed | Verdict::Counted(_) => {}
             Verdict::Refused(refusal) => {
                 let span = place(uses, &decision.rule, refusal);
                 let message = format!("the task `{}` cannot run: {}", task.id, visible(&refusal.to_string()));
@@ -120,14 +163,26 @@ pub(super) fn decide(
     evaluation
 }
 
-/// The grant that a rule is about, else the task's `permissions`, else its `uses`. A rule is `fs MOUNT ACCESS` or `KIND NAME`.
+/// The grant that a rule is about, else the task's `permissions`, else its `uses`. A rule is `KIND NAME`, with more behind it.
 fn place(uses: &Uses, rule: &str, refusal: &Refusal) -> Span {
     let name = rule.split(' ').nth(1).unwrap_or_default();
     let permissions = &uses.permissions;
+    fn named<'p, T: AsRef<str>>(all: impl Iterator<Item = (T, &'p Span)>, name: &str) -> Option<&'p Span> {
+        all.into_iter().find(|(other, _)| other.as_ref() == name).map(|(_, span)| span)
+    }
     let grant = match refusal.capability.as_str() {
-        "fs" => permissions.fs.iter().find(|entry| entry.mount.as_str() == name).map(|entry| &entry.span),
-        "env" => permissions.env.iter().find(|(other, _)| other.as_str() == name).map(|(_, span)| span),
-        _ => permissions.artifacts.iter().find(|(other, _)| other.as_str() == name).map(|(_, span)| span),
+        "fs" => named(permissions.fs.iter().map(|entry| (entry.mount.as_str(), &entry.span)), name),
+        "net" => {
+            let whole = rule.strip_prefix("net ").unwrap_or_default();
+            named(permissions.net.iter().map(|(rule, span)| (rule.to_string(), span)), whole)
+                // What is asked and what is granted are seldom the same text.
+                .or_else(|| permissions.net.first().map(|(_, span)| span))
+        }
+        "env" => named(permissions.env.iter().map(|(name, span)| (name.as_str(), span)), name),
+        "secrets" => named(permissions.secrets.iter().map(|entry| (entry.name.as_str(), &entry.span)), name),
+        "exec" => named(permissions.exec.iter().map(|(grant, span)| (grant.alias.as_str(), span)), name),
+        "kv" => named(permissions.kv.iter().map(|(grant, span)| (grant.bucket.as_str(), span)), name),
+        _ => named(permissions.artifacts.iter().map(|(name, span)| (name.as_str(), span)), name),
     };
     grant.or(permissions.span.as_ref()).unwrap_or(&uses.span).clone()
 }

@@ -32,6 +32,8 @@ pub struct PlanRequest<'a> {
     pub source: &'a Source,
     /// The workflow's folder, absolute, without `.` and `..`: what relative paths are relative to.
     pub folder: &'a Utf8Path,
+    /// Whether nothing outside may change.
+    pub dry_run: bool,
     /// Inputs from the command line, as text.
     pub inputs: &'a BTreeMap<String, String>,
     /// The files that it runs, from [`crate::load`].
@@ -56,7 +58,8 @@ pub fn plan(request: &PlanRequest<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     let call = Call { workflow, folder: request.folder, caller: None, depth: 0, known };
     let FilePlan { mut tasks, undos, hooks, .. } = planner.file(&mut reader, &call);
     let mut found = reader.finish();
-    found.extend(planner.finish());
+    let (plugins, within) = planner.finish();
+    found.extend(within);
     if found.iter().any(|problem| !problem.warning) {
         return (None, found);
     }
@@ -68,10 +71,12 @@ pub fn plan(request: &PlanRequest<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         workflow: workflow.name.clone(),
         file: request.source.name.clone(),
         timeout: workflow.timeout,
+        dry_run: request.dry_run,
         priority: workflow.priority.unwrap_or(DEFAULT_PRIORITY),
         concurrency,
         inputs,
         secrets: secrets.map(|(name, from)| PlannedSecret { name: name.clone(), from: from.clone() }).collect(),
+        plugins,
         tasks,
         outputs: workflow.outputs.templates.clone(),
     };

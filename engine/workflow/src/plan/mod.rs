@@ -20,7 +20,9 @@ pub use gate::{BaselineRef, PlannedCheck, PlannedGate};
 pub use make::{PlanRequest, Resolved, plan};
 pub use nested::{PlannedInput, PlannedWorkflow};
 pub use retry::{Backoff, Jitter, Retry};
-pub use types::{Each, Plan, PlannedConcurrency, PlannedKind, PlannedPlugin, PlannedSecret, PlannedTask, Strategy};
+pub use types::{
+    Each, Plan, PlannedConcurrency, PlannedKind, PlannedPlugin, PlannedSecret, PlannedTask, PluginTerms, Strategy,
+};
 
 pub(crate) use grants::normalised;
 pub(crate) use validator::validator;

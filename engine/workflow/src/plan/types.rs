@@ -14,13 +14,15 @@ use orch_core::{
     Decision, Digest, Effective, Hook, Limits, OnConflict, Period, PluginTask, SecretName, SignerId, TaskId, TaskKind,
     TaskSummary, digest_of,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// What will run. Only [`crate::plan`] and reading a stored one make it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+// `remote` keeps the derived functions apart from the traits, which are written below: reading also checks.
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct Plan {
     pub(super) format: Format,
     pub(super) workflow: String,
@@ -28,11 +30,17 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) timeout: Option<Period>,
     pub(super) priority: u8,
+    /// Nothing outside may change.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) dry_run: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) concurrency: Option<PlannedConcurrency>,
     pub(super) inputs: Value,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) secrets: Vec<PlannedSecret>,
+    /// What tasks of the same plugin usually have in common: thousands of tasks refer to it by its place here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) plugins: Vec<PluginTerms>,
     pub(super) tasks: Vec<PlannedTask>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) outputs: Vec<(String, Template)>,
@@ -174,10 +182,20 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// The plugin of a task and what it may do.
+/// The plugin of a task and its input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedPlugin {
+    /// Its place among the plan's plugins, see [`Plan::terms`].
+    pub(super) terms: usize,
+    /// Its input.
+    pub with: Template,
+}
+
+/// Which plugin, and what it may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginTerms {
     /// Which plugin and task, by digest.
     #[serde(with = "shared")]
     pub plugin: Arc<PluginTask>,
@@ -186,8 +204,6 @@ pub struct PlannedPlugin {
     pub signer: Option<SignerId>,
     /// As written in the workflow.
     pub uses: String,
-    /// Its input.
-    pub with: Template,
     /// What it may reach.
     #[serde(with = "shared")]
     pub grants: Arc<Effective>,
@@ -214,7 +230,37 @@ mod shared {
     }
 }
 
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Plan::serialize(self, to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Plan {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Plan, D::Error> {
+        let plan = Plan::deserialize(from)?;
+        let known = |task: &PlannedTask| match &task.kind {
+            PlannedKind::Plugin(plugin) => plugin.terms < plan.plugins.len(),
+            PlannedKind::Gate(_) | PlannedKind::Approval(_) | PlannedKind::Workflow(_) => true,
+        };
+        match plan.tasks.iter().find(|task| !known(task)) {
+            Some(task) => Err(D::Error::custom(format!("the plugin of the task `{}` is not in the plan", task.id))),
+            None => Ok(plan),
+        }
+    }
+}
+
 impl Plan {
+    /// Every plugin that its tasks run, with what it may do: once for each way in which it is used.
+    pub fn plugins(&self) -> &[PluginTerms] {
+        &self.plugins
+    }
+
+    /// Which plugin a task of this plan runs, and what it may do.
+    pub fn terms(&self, plugin: &PlannedPlugin) -> &PluginTerms {
+        &self.plugins[plugin.terms]
+    }
+
     /// Names exactly what will run: the digest of the plan's canonical JSON.
     pub fn hash(&self) -> Digest {
         digest_of(self)
@@ -233,6 +279,11 @@ impl Plan {
     /// How long a run may take.
     pub fn timeout(&self) -> Option<Period> {
         self.timeout
+    }
+
+    /// Whether nothing outside may change, whatever was granted.
+    pub fn dry_run(&self) -> bool {
+        self.dry_run
     }
 
     /// 0 to 100; matters while the run waits for its concurrency group.
@@ -266,6 +317,7 @@ impl Plan {
         let summary = |task: &PlannedTask| {
             let (what, decisions) = match &task.kind {
                 PlannedKind::Plugin(plugin) => {
+                    let plugin = self.terms(plugin);
                     let PluginTask { name, version, digest, .. } = plugin.plugin.as_ref();
                     let what = TaskKind::Plugin { plugin: name.clone(), version: version.clone(), digest: *digest };
                     (what, plugin.decisions.clone())

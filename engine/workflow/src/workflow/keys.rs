@@ -120,15 +120,20 @@ pub(crate) const APPROVERS: Keys = Keys { of: "`approvers`", known: &["users", "
 
 pub(crate) const PERMISSIONS: Keys = Keys {
     of: "`permissions`",
-    known: &["fs", "env", "artifacts"],
-    later: &["net", "secrets", "exec", "kv", "clock", "random"],
+    known: &["fs", "net", "env", "secrets", "exec", "kv", "artifacts", "clock", "random"],
+    later: &[],
 };
+
+pub(crate) const SECRET_GRANT: Keys =
+    Keys { of: "a granted secret", known: &["name", "from", "reveal"], later: &["audience"] };
+
+pub(crate) const KV_GRANT: Keys = Keys { of: "a granted bucket", known: &["bucket", "quota"], later: &[] };
 
 pub(crate) const FS_GRANT: Keys = Keys { of: "a granted folder", known: &["mount", "path", "access"], later: &[] };
 
 pub(crate) const LIMITS: Keys = Keys {
     of: "`limits`",
-    known: &["memory", "log", "output", "findings", "artifacts"],
+    known: &["memory", "log", "output", "findings", "artifacts", "requests", "traffic", "exec-output"],
     later: &["cpu", "instances", "handles", "tables", "host-call", "log-line", "log-rate"],
 };
 

@@ -19,7 +19,7 @@ pub use gate::OnFail;
 pub use inputs::{Input, InputKind};
 pub use top::{NamedFile, UsedPlugin, Workflow, parse};
 
-pub(crate) use admission::wrong_group;
+pub(crate) use admission::{secrets as secret_sources, wrong_group};
 pub(crate) use gate::Gate;
 pub(crate) use hooks::undo_of;
 pub(crate) use matrix::{AxisValues, Matrix};
@@ -27,5 +27,5 @@ pub(crate) use nested::{Given, Nested};
 pub(crate) use people::Approval;
 pub(crate) use retry::{merged, merged_timeout};
 pub(crate) use strategy::{EachWritten, Strategy};
-pub(crate) use tasks::{ACCESSES, Task, Uses, Work, limits};
+pub(crate) use tasks::{ACCESSES, Permissions, Task, Uses, Work, limits, permissions};
 pub(crate) use top::MOST_TASKS;

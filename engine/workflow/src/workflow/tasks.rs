@@ -2,7 +2,7 @@
 
 use super::gate::{self, Gate};
 use super::hooks;
-use super::keys::{FS_GRANT, KINDS, LIMITS, PERMISSIONS, TASK, USES_ONLY, WORKFLOW_TOO};
+use super::keys::{FS_GRANT, KINDS, KV_GRANT, LIMITS, PERMISSIONS, SECRET_GRANT, TASK, USES_ONLY, WORKFLOW_TOO};
 use super::nested::{self, Nested};
 use super::people::{self, Approval};
 use super::retry::{self, RetryWritten, Timeout};
@@ -10,8 +10,12 @@ use super::strategy::{self, EachWritten, Strategy};
 use crate::expr::{EachKnown, Place, Template, Used, condition_text, parse_at};
 use crate::read::{Fields, Reader};
 use crate::reference::PluginReference;
+use crate::rules;
 use crate::yaml::{Kind, Node};
-use orch_core::{Access, ArtifactName, Code, EnvName, LimitsRequest, MountName, Span, TaskId, TaskName};
+use orch_core::{
+    Access, ArtifactName, Code, Entropy, EnvName, ExecGrant, KvGrant, LimitsRequest, MountName, NetRule, SecretName,
+    Span, TaskId, TaskName,
+};
 use std::collections::HashSet;
 
 /// What one task may need directly.
@@ -130,8 +134,23 @@ pub(crate) struct Permissions {
     /// Of the key.
     pub(crate) span: Option<Span>,
     pub(crate) fs: Vec<FsEntry>,
+    pub(crate) net: Vec<(NetRule, Span)>,
     pub(crate) env: Vec<(EnvName, Span)>,
+    pub(crate) secrets: Vec<SecretEntry>,
+    pub(crate) exec: Vec<(ExecGrant, Span)>,
+    pub(crate) kv: Vec<(KvGrant, Span)>,
     pub(crate) artifacts: Vec<(ArtifactName, Span)>,
+    pub(crate) clock: Entropy,
+    pub(crate) random: Entropy,
+}
+
+/// A secret that a task grants: under which name the plugin knows it, and which one it is.
+#[derive(Debug, Clone)]
+pub(crate) struct SecretEntry {
+    pub(crate) name: SecretName,
+    pub(crate) from: SecretName,
+    pub(crate) reveal: bool,
+    pub(crate) span: Span,
 }
 
 #[derive(Debug, Clone)]
@@ -298,7 +317,7 @@ pub(crate) fn outputs(reader: &mut Reader<'_>, node: &Node) -> OutputsOf {
     outputs
 }
 
-fn permissions(reader: &mut Reader<'_>, span: Span, node: &Node) -> Permissions {
+pub(crate) fn permissions(reader: &mut Reader<'_>, span: Span, node: &Node) -> Permissions {
     let mut permissions = Permissions { span: Some(span), ..Permissions::default() };
     let Some(fields) = reader.fields(node, &PERMISSIONS) else { return permissions };
     if let Some(node) = fields.get("fs") {
@@ -318,7 +337,89 @@ fn permissions(reader: &mut Reader<'_>, span: Span, node: &Node) -> Permissions 
     if let Some(node) = fields.get("artifacts") {
         permissions.artifacts = names(reader, node, "artifacts");
     }
+    if let Some(node) = fields.get("net") {
+        for item in grants(reader, node, "net") {
+            let Some(fields) = reader.fields(item, &rules::NET) else { continue };
+            let rule = rules::net_rule(reader, &fields, rules::Says::Workflow);
+            permissions.net.extend(rule.map(|rule| (rule, item.span.clone())));
+        }
+    }
+    if let Some(node) = fields.get("secrets") {
+        for item in grants(reader, node, "secrets") {
+            let entry = secret_entry(reader, item);
+            once(
+                reader,
+                &mut permissions.secrets,
+                entry,
+                |one, other| one.name == other.name,
+                |entry| (format!("the secret `{}`", entry.name), entry.span.clone()),
+            );
+        }
+    }
+    if let Some(node) = fields.get("exec") {
+        for item in grants(reader, node, "exec") {
+            let entry = rules::exec_grant(reader, item).map(|grant| (grant, item.span.clone()));
+            once(
+                reader,
+                &mut permissions.exec,
+                entry,
+                |one, other| one.0.alias == other.0.alias,
+                |entry| (format!("the program `{}`", entry.0.alias), entry.1.clone()),
+            );
+        }
+    }
+    if let Some(node) = fields.get("kv") {
+        for item in grants(reader, node, "kv") {
+            let entry = kv_entry(reader, item).map(|grant| (grant, item.span.clone()));
+            once(
+                reader,
+                &mut permissions.kv,
+                entry,
+                |one, other| one.0.bucket == other.0.bucket,
+                |entry| (format!("the bucket `{}`", entry.0.bucket), entry.1.clone()),
+            );
+        }
+    }
+    let mut entropy = |key: &str| fields.get(key).and_then(|node| reader.choice(node, key, rules::ENTROPIES));
+    permissions.clock = entropy("clock").unwrap_or_default();
+    permissions.random = entropy("random").unwrap_or_default();
     permissions
+}
+
+/// Keeps a grant, unless there is one for the same.
+fn once<T>(
+    reader: &mut Reader<'_>,
+    all: &mut Vec<T>,
+    entry: Option<T>,
+    same: impl Fn(&T, &T) -> bool,
+    named: impl Fn(&T) -> (String, Span),
+) {
+    let Some(entry) = entry else { return };
+    if all.iter().any(|other| same(other, &entry)) {
+        let (what, span) = named(&entry);
+        reader.error(Code::Contradiction, &span, format!("{what} is granted twice"));
+    } else {
+        all.push(entry);
+    }
+}
+
+fn secret_entry(reader: &mut Reader<'_>, node: &Node) -> Option<SecretEntry> {
+    let fields = reader.fields(node, &SECRET_GRANT)?;
+    let name: SecretName =
+        reader.require(&fields, "name", SECRET_GRANT.of).and_then(|node| reader.name(node, "name"))?;
+    let from = match fields.get("from") {
+        Some(node) => reader.name(node, "from")?,
+        None => name.clone(),
+    };
+    let reveal = fields.get("reveal").and_then(|node| reader.boolean(node, "reveal")).unwrap_or(false);
+    Some(SecretEntry { name, from, reveal, span: node.span.clone() })
+}
+
+fn kv_entry(reader: &mut Reader<'_>, node: &Node) -> Option<KvGrant> {
+    let fields = reader.fields(node, &KV_GRANT)?;
+    let bucket = reader.require(&fields, "bucket", KV_GRANT.of).and_then(|node| reader.name(node, "bucket"));
+    let quota = fields.get("quota").and_then(|node| reader.quantity(node, "quota"));
+    Some(KvGrant { bucket: bucket?, quota })
 }
 
 fn grants<'n>(reader: &mut Reader<'_>, node: &'n Node, what: &str) -> &'n [Node] {
@@ -381,7 +482,11 @@ pub(crate) fn limits(reader: &mut Reader<'_>, node: &Node) -> LimitsRequest {
         limits.log = size("log");
         limits.output = size("output");
         limits.artifacts = size("artifacts");
-        limits.findings = fields.get("findings").and_then(|node| reader.count(node, "findings"));
+        limits.traffic = size("traffic");
+        limits.exec_output = size("exec-output");
+        let mut count = |name: &str| fields.get(name).and_then(|node| reader.count(node, name));
+        limits.findings = count("findings");
+        limits.requests = count("requests");
     }
     limits
 }

@@ -59,7 +59,7 @@ fn the_tasks_of_the_other_file_follow_their_caller() {
     assert_eq!((compile.timeout.to_string(), compile.continue_on_error), ("3m".into(), false));
     let PlannedKind::Plugin(plugin) = &scan.kind else { panic!() };
     // The path was given by the first file, so it lies in that file's folder.
-    assert_eq!(plugin.grants.fs[0].path().as_str(), "/home/me/project/app");
+    assert_eq!(plan.terms(plugin).grants.fs[0].path().as_str(), "/home/me/project/app");
     let inner = workflow(&plan, 1);
     assert_eq!((inner.file.as_str(), inner.name.as_str()), ("./ci/build.yaml", "test"));
     assert_eq!(plan.summaries()[1].what, TaskKind::Workflow { file: "./ci/build.yaml".into() });
@@ -93,7 +93,7 @@ fn the_tasks_of_the_other_file_follow_their_caller() {
 fn a_default_path_lies_beside_the_file_that_says_it() {
     let plan = world().planned("tasks: { b: { workflow: ./ci/build.yaml, with: { target: x } } }");
     let PlannedKind::Plugin(plugin) = &plan.tasks()[2].kind else { panic!() };
-    assert_eq!(plugin.grants.fs[0].path().as_str(), format!("{FOLDER}/ci"));
+    assert_eq!(plan.terms(plugin).grants.fs[0].path().as_str(), format!("{FOLDER}/ci"));
     assert_eq!(workflow(&plan, 0).inputs[2].value.as_literal(), Some(&json!(".")));
     assert_eq!(plan.tasks()[0].task_timeout.unwrap().to_string(), "20m");
 }

@@ -294,6 +294,110 @@ fn inputs() {
 }
 
 #[test]
+fn granted_connections() {
+    let case = |text: &str, expected: &[&str]| {
+        check(&format!("tasks: {{ a: {{ uses: o/a@1, permissions: {{ net: [{{ {text} }}] }} }} }}"), expected);
+    };
+    case("host: api.example.com", &[]);
+    case(
+        "host: '*.example.com', ports: [8443], methods: [GET, POST], paths: [/v1/*, /health], addresses: [10.0.0.0/8]",
+        &[],
+    );
+    case("host: API.Example.COM.", &[]);
+    case("host: 192.0.2.7, scheme: tcp, ports: [22]", &[]);
+    case("scheme: https", &["3:51 OW0105 a connection needs the key `host`"]);
+    let host = |text: &str, reason: &str| case(&format!("host: '{text}'"), &[&format!("3:57 OW0104 {reason}")]);
+    host("*", "a task names the hosts that it grants (write a host, or `*.example.com` for all below one)");
+    host(
+        "https://a.example",
+        "`https://a.example` is no host of a rule: write the host alone; scheme, port and path have keys of their own",
+    );
+    host(
+        "a.example:443",
+        "`a.example:443` is no host of a rule: write the host alone; scheme, port and path have keys of their own",
+    );
+    host(
+        "user@a.example",
+        "`user@a.example` is no host of a rule: write the host alone; scheme, port and path have keys of their own",
+    );
+    host(
+        "a*.example",
+        "`a*.example` is no host of a rule: a star stands for the whole first part only, as in `*.example.com`",
+    );
+    host("0x7f.1", "`0x7f.1` is no host: write the address as `127.0.0.1`");
+    host("2130706433", "`2130706433` is no host: write the address as `127.0.0.1`");
+    host("a..example", "`a..example` is no host: a part between dots is empty");
+    host("a%2eexample", "`a%2eexample` is no host: `%` is not allowed");
+    case("host: a.example, ports: []", &["3:75 OW0104 `ports` is empty (leave the key out if all are meant)"]);
+    case("host: a.example, ports: [0]", &["3:76 OW0104 `ports` is a whole number from 1 to 65535, not `0`"]);
+    case(
+        "host: a.example, methods: [get]",
+        &["3:78 OW0104 `get` is no method: it has 1 to 20 capital letters, as in `GET`"],
+    );
+    case("host: a.example, methods: [CONNECT]", &["3:78 OW0104 `CONNECT` is no method: it is allowed to nobody"]);
+    case(
+        "host: a.example, paths: ['/v1*']",
+        &["3:76 OW0104 `/v1*` is no path of a rule: a star stands for everything below a folder, as in `/v1/*`"],
+    );
+    case(
+        "host: a.example, paths: [/a/../b]",
+        &["3:76 OW0104 `/a/../b` is no path of a rule: it has an empty part, `.` or `..`"],
+    );
+    case(
+        "host: a.example, addresses: [10.0.0.0/33]",
+        &["3:80 OW0104 `10.0.0.0/33` is no range of addresses: the number after `/` is 0 to 32"],
+    );
+    case(
+        "scheme: tcp, host: a.example, ports: [22]",
+        &["3:51 OW0112 raw connections are granted by address and port, without methods and paths"],
+    );
+    case("scheme: tcp, host: 192.0.2.7", &["3:51 OW0105 a connection by `tcp` needs `ports`"]);
+}
+
+#[test]
+fn granted_programs_and_places() {
+    let case = |text: &str, expected: &[&str]| {
+        check(&format!("tasks: {{ a: {{ uses: o/a@1, permissions: {{ {text} }} }} }}"), expected);
+    };
+    case("exec: [{ alias: wc, program: /usr/bin/wc, args: [-l, '{file}'], slots: { file: path } }]", &[]);
+    case(
+        "exec: [{ alias: wc, program: wc }]",
+        &[
+            "3:72 OW0104 `wc` is no absolute path of a program (write it whole, without `.` and `..`: nothing is looked up in PATH)",
+        ],
+    );
+    case(
+        "exec: [{ alias: sh, program: /bin/sh }]",
+        &[
+            "3:72 OW0112 `/bin/sh` runs other programs or text that it is given, so granting it grants everything (grant a program \
+           that does only what is needed, or say `interpreter: true`)",
+        ],
+    );
+    case("exec: [{ alias: py, program: /usr/bin/python3.12, interpreter: true }]", &[]);
+    case(
+        "exec: [{ alias: a, program: /b/a, args: ['{x}'] }]",
+        &["3:84 OW0105 what may fill the slot `{x}` is not said (add `slots: { x: text }`)"],
+    );
+    case("exec: [{ alias: a, program: /b/a, slots: { x: text } }]", &["3:50 OW0112 no argument has the slot `{x}`"]);
+    case(
+        "exec: [{ alias: a, program: /b/a, args: ['{x'], slots: { x: text } }]",
+        &[
+            "3:50 OW0112 no argument has the slot `{x}`",
+            "3:84 OW0104 `{x` has a lone `{`; write it twice if it is meant",
+        ],
+    );
+    case(
+        "exec: [{ alias: a, program: /b/a }, { alias: a, program: /b/b }]",
+        &["3:79 OW0112 the program `a` is granted twice"],
+    );
+    case("kv: [{ bucket: seen, quota: 1MiB }, { bucket: seen }]", &["3:79 OW0112 the bucket `seen` is granted twice"]);
+    case(
+        "secrets: [{ name: t, from: x, reveal: true }, { name: t }]",
+        &["3:89 OW0112 the secret `t` is granted twice"],
+    );
+}
+
+#[test]
 fn permissions() {
     let case = |text: &str, expected: &[&str]| {
         check(&format!("tasks: {{ a: {{ uses: o/a@1, permissions: {{ {text} }} }} }}"), expected);
@@ -324,16 +428,11 @@ fn permissions() {
     );
     case("env: [A, A]", &["3:52 OW0112 `A` is granted twice"]);
     case(
-        "net: [{ host: a }], secrets: [], exec: {}, kv: 1, clock: fixed, random: fixed",
-        &[
-            "3:43 OW0106 `net` is not supported yet",
-            "3:63 OW0106 `secrets` is not supported yet",
-            "3:76 OW0106 `exec` is not supported yet",
-            "3:86 OW0106 `kv` is not supported yet",
-            "3:93 OW0106 `clock` is not supported yet",
-            "3:107 OW0106 `random` is not supported yet",
-        ],
+        "exec: {}, kv: 1",
+        &["3:49 OW0104 `exec` is a list, not a mapping", "3:57 OW0104 `kv` is a list, not an integer"],
     );
+    case("clock: fixed, random: real", &[]);
+    case("clock: often", &["3:50 OW0104 `often` is not a value of `clock` (known: `real`, `fixed`)"]);
 }
 
 #[test]

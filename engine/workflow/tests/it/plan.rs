@@ -2,7 +2,7 @@
 
 use crate::support::{FOLDER, World};
 use orch_core::{Access, Digest, Size, TaskId, TaskOutcome};
-use orch_workflow::{Plan, PlannedKind, PlannedPlugin, RunView, Scope, TaskView};
+use orch_workflow::{Plan, PlannedKind, PlannedPlugin, PluginTerms, RunView, Scope, TaskView};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -11,7 +11,12 @@ fn world() -> World {
 }
 
 #[track_caller]
-fn plugin(plan: &Plan, index: usize) -> &PlannedPlugin {
+fn plugin(plan: &Plan, index: usize) -> &PluginTerms {
+    plan.terms(planned(plan, index))
+}
+
+#[track_caller]
+fn planned(plan: &Plan, index: usize) -> &PlannedPlugin {
     match &plan.tasks()[index].kind {
         PlannedKind::Plugin(plugin) => plugin,
         _ => panic!("task {index} is a gate"),
@@ -74,7 +79,7 @@ fn plugins_and_their_tasks() {
     );
     let plan = world().planned("tasks: { a: { uses: orch/many/list@^1 } }");
     assert_eq!(plugin(&plan, 0).plugin.task.as_str(), "list");
-    assert_eq!(plugin(&plan, 0).with.as_literal(), Some(&json!({})));
+    assert_eq!(planned(&plan, 0).with.as_literal(), Some(&json!({})));
 }
 
 #[test]
@@ -150,14 +155,14 @@ fn permissions() {
         "inputs: { source: { type: directory } }\n\
          tasks: { s: { uses: orch/scan@^1, permissions: { fs: [{ mount: source, path: '${{ inputs.source }}/./x', access: read }] } } }",
     );
-    let expected = "4:55 OW0301 the task `s` cannot run: the policy refused `fs /home/other/x read`: it is outside of what the \
+    let expected = "4:55 OW0301 the task `s` cannot run: the policy refused `fs source read`: `/home/other/x` is outside of what the \
          built-in policy allows: `/home/me/project` (write) (write a policy.yaml beside the workflow, which takes the place \
          of the built-in policy: { schema: orch-policy/v1, plugins: [{ plugins: orch/scan, fs: { allow: [{ path: /home/other/x, \
          access: read }] } }] })";
     assert_eq!(plan.1, [expected]);
     world().check("tasks: { s: { uses: orch/scan@^1 } }", &[
-        "3:21 OW0301 the task `s` cannot run: the workflow refused `fs source read`: the plugin asks for the mount `source` and the \
-         task does not grant it (add to the task: permissions: { fs: [{ mount: source, path: ./source, access: read }] })",
+        "3:21 OW0301 the task `s` cannot run: the workflow refused `fs source read`: the plugin asks for it and the task \
+         does not grant it (add to the task: permissions: { fs: [{ mount: source, path: ./source, access: read }] })",
     ]);
     let (plan, found) = world().plan(
         "tasks: { s: { uses: orch/scan@^1, permissions: { fs: [{ mount: source, path: ., access: read }, { mount: extra, path: ., \

@@ -163,7 +163,9 @@ fn limits_of_defaults() {
                 tasks: { a: { uses: orch/any@^1, limits: { log: 2MiB } }, b: { uses: orch/any@^1, limits: {} } }";
     let plan = World::new().planned(text);
     let limits = |index: usize| match &plan.tasks()[index].kind {
-        orch_workflow::PlannedKind::Plugin(plugin) => (plugin.limits.memory.to_string(), plugin.limits.log.to_string()),
+        orch_workflow::PlannedKind::Plugin(plugin) => {
+            (plan.terms(plugin).limits.memory.to_string(), plan.terms(plugin).limits.log.to_string())
+        }
         _ => panic!(),
     };
     assert_eq!(limits(0), ("64MiB".into(), "2MiB".into()));

@@ -76,10 +76,29 @@ fn policies_that_are_wrong() {
             "2:47 OW0104 `*` is no path of a folder (a folder stands for everything below it; patterns are not supported)",
             "2:70 OW0105 an allowed folder needs the key `access`",
             "2:82 OW0103 `fs` has no key `dney` (did you mean `deny`? known: `allow`, `deny`)",
-            "2:94 OW0106 `net` is not supported yet",
+            "2:99 OW0104 `net` is a mapping, not a list (known: `allow`, `deny`)",
         ],
     );
-    policy("mode: count", &["2:1 OW0106 `mode` is not supported yet"]);
+    policy("mode: watch", &["2:7 OW0104 `watch` is not a value of `mode` (known: `enforce`, `count`)"]);
+    policy(
+        "trust: [{ plugins: x, signers: [0123456789abcdef, 0123456789abcdef], at-least: 2 }]",
+        &["2:80 OW0112 2 of 1 signers can never have signed"],
+    );
+    policy(
+        "network: { name-servers: [dns.example], roots: ['*'] }",
+        &[
+            "2:27 OW0104 `dns.example` is no address of a name server (write it as `10.0.0.53` or `10.0.0.53:5353`)",
+            "2:49 OW0104 `*` is no path of a folder (a folder stands for everything below it; patterns are not supported)",
+        ],
+    );
+    policy(
+        "plugins: [{ plugins: x, exec: { allow: [{ program: git }] }, kv: {}, clock: never }]",
+        &[
+            "2:52 OW0104 `git` is no absolute path of a program (write it whole, without `.` and `..`: nothing is looked up in PATH)",
+            "2:66 OW0105 `kv` needs the key `quota`",
+            "2:77 OW0104 `never` is not a value of `clock` (known: `real`, `fixed`)",
+        ],
+    );
 }
 
 #[track_caller]
@@ -188,7 +207,33 @@ fn manifests() {
             "10:12 OW0104 `input` is no valid JSON Schema: \"thing\" is not valid under any of the schemas listed in the 'anyOf' keyword",
         ],
     );
-    manifest(&MANIFEST.replace("env:", "net:"), &["14:3 OW0106 `net` is not supported yet"]);
+    manifest(&MANIFEST.replace("env:", "clock:"), &["14:3 OW0106 `clock` is not supported yet"]);
+    let asking = |more: &str| MANIFEST.replace("permissions:", &format!("permissions:\n  {more}"));
+    manifest(&asking("net: [{ host: '*', methods: [GET], reason: to look }]"), &[]);
+    manifest(
+        &asking("net: [{ host: a.example, addresses: [10.0.0.0/8], reason: x }]"),
+        &[
+            "13:28 OW0103 an asked connection has no key `addresses` (known: `scheme`, `host`, `ports`, `methods`, `paths`, `reason`, \
+         `optional`)",
+            "13:28 OW0112 which addresses a host has is nothing that a plugin knows (remove `addresses`: who runs the plugin grants \
+         them)",
+        ],
+    );
+    let secret = |more: &str| asking(&format!("secrets: [{{ name: t, reason: x, {more} }}]"));
+    manifest(&secret("audience: [{ host: a.example }], inject: { header: Authorization }"), &[]);
+    manifest(&secret("reveal: true"), &[]);
+    let one_needs_the_other =
+        "13:13 OW0112 `inject` says in which header a secret travels, and `audience` to whom: one needs the other";
+    manifest(&secret("audience: [{ host: a.example }]"), &[one_needs_the_other]);
+    manifest(&secret("inject: { header: Authorization }"), &[one_needs_the_other]);
+    manifest(
+        &secret("audience: [{ host: '*' }], inject: { header: Authorization }"),
+        &[
+            "13:13 OW0112 a secret that may travel to everybody (`https://*`) is none (name the host that the secret is for)",
+        ],
+    );
+    manifest(&asking("exec: [{ alias: git, slots: [a, a], reason: x }]"), &["13:35 OW0112 `a` is there twice"]);
+    manifest(&asking("kv: [{ bucket: seen, reason: x }]"), &["13:10 OW0105 an asked bucket needs the key `quota`"]);
     manifest(
         &MANIFEST.replace("tasks:", "task:").replace("  list", "  List"),
         &[

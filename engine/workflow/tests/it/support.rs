@@ -87,6 +87,7 @@ pub(crate) fn scanner() -> Manifest {
         }],
         env: vec![EnvAsk { name: "LEVEL".parse().unwrap(), reason: "to be told".into(), optional: true }],
         artifacts: vec![ArtifactAsk { name: "report.json".parse().unwrap(), reason: "to tell".into(), optional: true }],
+        ..Ask::default()
     };
     manifest
 }
@@ -166,6 +167,7 @@ impl World {
             workflow,
             source,
             folder: Utf8Path::new(FOLDER),
+            dry_run: false,
             inputs: &self.inputs,
             nested: &nested,
             plugins: &plugins.collect(),

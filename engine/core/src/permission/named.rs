@@ -1,0 +1,222 @@
+//! What is asked for and granted by name: variables, secrets, programs, places for values, artifacts.
+
+use super::evaluate::{Item, Judge, No};
+use super::{Ask, Capability, EffectiveBucket, EffectiveSecret, Grants};
+use crate::exec::is_interpreter;
+use crate::{ExecGrant, NamePattern};
+
+fn any(patterns: &[NamePattern], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+fn says(yes: bool) -> String {
+    (if yes { "yes" } else { "no" }).to_owned()
+}
+
+pub(super) fn env(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
+    for asked in &ask.env {
+        let name = &asked.name;
+        let item = Item {
+            kind: Capability::Env,
+            target: name.to_string(),
+            reason: &asked.reason,
+            optional: asked.optional,
+            asked: "read".to_owned(),
+        };
+        let granted = grants.env.contains(name).then(|| "granted".to_owned());
+        let holds = judge.item(&item, granted.ok_or_else(|| format!("{{ env: [{name}] }}")), |judge| {
+            let line = format!("env: {{ allow: [{name}] }}");
+            let rules = judge.rules(&line)?;
+            let reason = format!("{} does not allow `{}` to read it", judge.policy.origin, judge.plugin);
+            match any(&rules.env, name.as_str()) && !any(&rules.env_deny, name.as_str()) {
+                true => Ok(says(true)),
+                false => Err(No { reason, fix: Some(judge.policy_fix(&line)) }),
+            }
+        });
+        if holds {
+            judge.out.effective.env.push(name.clone());
+        }
+    }
+    for name in grants.env.iter().filter(|name| !ask.env.iter().any(|asked| asked.name == **name)) {
+        let line = format!("{{ env: [{{ name: {name} }}] }}");
+        judge.unasked(Capability::Env, name.to_string(), "granted".to_owned(), &line);
+    }
+}
+
+pub(super) fn secrets(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
+    for asked in &ask.secrets {
+        let name = &asked.name;
+        let audience: Vec<_> = asked.audience.iter().map(ToString::to_string).collect();
+        let to = if audience.is_empty() { String::new() } else { format!("to {}", audience.join(", ")) };
+        let item = Item {
+            kind: Capability::Secrets,
+            target: name.to_string(),
+            reason: &asked.reason,
+            optional: asked.optional,
+            asked: format!("{}{}", to, if asked.reveal { " revealed" } else { "" }).trim().to_owned(),
+        };
+        let grant = grants.secrets.iter().find(|grant| grant.name == *name);
+        let reveal = if asked.reveal { ", reveal: true" } else { "" };
+        let granted = match grant {
+            None => Err(format!("{{ secrets: [{{ name: {name}, from: {name}{reveal} }}] }}")),
+            // A plugin that has to see the value cannot work with a handle.
+            Some(grant) if asked.reveal && !grant.reveal => {
+                Err(format!("{{ secrets: [{{ name: {name}, from: {}{reveal} }}] }}", grant.from))
+            }
+            Some(grant) => Ok(format!("{} ({})", grant.from, grant.source)),
+        };
+        let holds = judge.item(&item, granted, |judge| {
+            let source = grant.map_or("", |grant| grant.source.as_str());
+            let line = match asked.reveal {
+                true => format!("secrets: {{ allow: [\"{source}\"], reveal: true }}"),
+                false => format!("secrets: {{ allow: [\"{source}\"] }}"),
+            };
+            let rules = judge.rules(&line)?;
+            let (secrets, origin) = (&rules.secrets, &judge.policy.origin);
+            let no = |reason: String| Err(No { reason, fix: Some(judge.policy_fix(&line)) });
+            if !any(&secrets.allow, source) || any(&secrets.deny, source) {
+                return no(format!("{origin} does not allow `{}` a secret from `{source}`", judge.plugin));
+            }
+            if asked.reveal && !secrets.reveal {
+                return no(format!("{origin} shows no secret to `{}`, it may only travel with requests", judge.plugin));
+            }
+            Ok(says(true))
+        });
+        if let Some(grant) = grant.filter(|_| holds) {
+            judge.out.effective.secrets.push(EffectiveSecret {
+                name: name.clone(),
+                from: grant.from.clone(),
+                source: grant.source.clone(),
+                audience: asked.audience.clone(),
+                header: asked.header.clone(),
+                reveal: asked.reveal,
+            });
+        }
+    }
+    for grant in grants.secrets.iter().filter(|grant| !ask.secrets.iter().any(|asked| asked.name == grant.name)) {
+        let line = format!("{{ secrets: [{{ name: {}, audience: […] }}] }}", grant.name);
+        judge.unasked(Capability::Secrets, grant.name.to_string(), grant.from.to_string(), &line);
+    }
+}
+
+pub(super) fn exec(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
+    for asked in &ask.exec {
+        let alias = &asked.alias;
+        let item = Item {
+            kind: Capability::Exec,
+            target: alias.to_string(),
+            reason: &asked.reason,
+            optional: asked.optional,
+            asked: asked.slots.iter().map(|slot| slot.as_str()).collect::<Vec<_>>().join(", "),
+        };
+        let grant = grants.exec.iter().find(|grant| grant.alias == *alias);
+        let args: Vec<_> = asked.slots.iter().map(|slot| format!("\"{{{slot}}}\"")).collect();
+        let slots: Vec<_> = asked.slots.iter().map(|slot| format!("{slot}: text")).collect();
+        let granted = grant.map(|grant| grant.program.to_string()).ok_or_else(|| {
+            format!(
+                "{{ exec: [{{ alias: {alias}, program: /usr/bin/{alias}, args: [{}], slots: {{ {} }} }}] }}",
+                args.join(", "),
+                slots.join(", ")
+            )
+        });
+        let holds = judge.item(&item, granted, |judge| match grant {
+            Some(grant) => allowed_program(judge, grant),
+            None => Ok(says(true)),
+        });
+        if let Some(grant) = grant.filter(|_| holds) {
+            judge.out.effective.exec.push(grant.clone());
+        }
+    }
+    for grant in grants.exec.iter().filter(|grant| !ask.exec.iter().any(|asked| asked.alias == grant.alias)) {
+        let line = format!("{{ exec: [{{ alias: {}, reason: \"…\" }}] }}", grant.alias);
+        judge.unasked(Capability::Exec, grant.alias.to_string(), grant.program.to_string(), &line);
+    }
+}
+
+fn allowed_program(judge: &Judge<'_>, grant: &ExecGrant) -> Result<String, No> {
+    let program = &grant.program;
+    let interpreter = if is_interpreter(program) { ", interpreter: true" } else { "" };
+    let line = format!("exec: {{ allow: [{{ program: {program}{interpreter} }}] }}");
+    let rules = judge.rules(&line)?;
+    let origin = &judge.policy.origin;
+    let no = |reason: String| Err(No { reason, fix: Some(judge.policy_fix(&line)) });
+    let Some(rule) = rules.exec.iter().find(|rule| rule.program == *program) else {
+        return no(format!("{origin} does not allow `{program}` to be run"));
+    };
+    if is_interpreter(program) && !(grant.interpreter && rule.interpreter) {
+        return no(format!(
+            "`{program}` runs other programs or text that it is given: both the grant and {origin} have to say `interpreter: true`"
+        ));
+    }
+    match (&rule.digest, &grant.digest) {
+        (Some(wanted), Some(granted)) if wanted != granted => {
+            no(format!("{origin} allows `{program}` with the digest {wanted}, and the grant names another"))
+        }
+        (Some(wanted), None) => no(format!("{origin} allows `{program}` only with `digest: {wanted}`")),
+        _ => Ok(format!("{program} by {origin}")),
+    }
+}
+
+pub(super) fn kv(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
+    for asked in &ask.kv {
+        let bucket = &asked.bucket;
+        let item = Item {
+            kind: Capability::Kv,
+            target: bucket.to_string(),
+            reason: &asked.reason,
+            optional: asked.optional,
+            asked: asked.quota.to_string(),
+        };
+        let grant = grants.kv.iter().find(|grant| grant.bucket == *bucket);
+        let mut quota = grant.and_then(|grant| grant.quota).map_or(asked.quota, |granted| granted.min(asked.quota));
+        let granted = grant.map(|_| quota.to_string()).ok_or_else(|| format!("{{ kv: [{{ bucket: {bucket} }}] }}"));
+        let most = judge.rules.and_then(|rules| rules.kv);
+        let holds = judge.item(&item, granted, |judge| {
+            let line = format!("kv: {{ quota: {} }}", asked.quota);
+            let rules = judge.rules(&line)?;
+            let reason = format!("{} lets `{}` keep no values", judge.policy.origin, judge.plugin);
+            match rules.kv {
+                Some(most) => Ok(format!("{most} by {}", judge.policy.origin)),
+                None => Err(No { reason, fix: Some(judge.policy_fix(&line)) }),
+            }
+        });
+        if holds {
+            quota = most.map_or(quota, |most| quota.min(most));
+            judge.out.effective.kv.push(EffectiveBucket { bucket: bucket.clone(), quota });
+        }
+    }
+    for grant in grants.kv.iter().filter(|grant| !ask.kv.iter().any(|asked| asked.bucket == grant.bucket)) {
+        let line = format!("{{ kv: [{{ bucket: {}, quota: 1MiB, reason: \"…\" }}] }}", grant.bucket);
+        judge.unasked(Capability::Kv, grant.bucket.to_string(), "granted".to_owned(), &line);
+    }
+}
+
+pub(super) fn artifacts(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
+    for asked in &ask.artifacts {
+        let name = &asked.name;
+        let item = Item {
+            kind: Capability::Artifacts,
+            target: name.to_string(),
+            reason: &asked.reason,
+            optional: asked.optional,
+            asked: "store".to_owned(),
+        };
+        let granted = grants.artifacts.contains(name).then(|| "granted".to_owned());
+        let holds = judge.item(&item, granted.ok_or_else(|| format!("{{ artifacts: [{name}] }}")), |judge| {
+            let line = "artifacts: true";
+            let rules = judge.rules(line)?;
+            let reason = format!("{} does not allow `{}` to store artifacts", judge.policy.origin, judge.plugin);
+            match rules.artifacts {
+                true => Ok(says(true)),
+                false => Err(No { reason, fix: Some(judge.policy_fix(line)) }),
+            }
+        });
+        if holds {
+            judge.out.effective.artifacts.push(name.clone());
+        }
+    }
+    for name in grants.artifacts.iter().filter(|name| !ask.artifacts.iter().any(|asked| asked.name == **name)) {
+        let line = format!("{{ artifacts: [{{ name: {name} }}] }}");
+        judge.unasked(Capability::Artifacts, name.to_string(), "granted".to_owned(), &line);
+    }
+}
