@@ -58,12 +58,15 @@ impl Running<'_> {
     fn begin_once(&mut self, start: &Start) {
         let planned = &self.plan.tasks()[start.step.task];
         let PlannedKind::Plugin(plugin) = &planned.kind else { return };
+        let plugin = self.plan.terms(plugin);
         let (stop, stopped) = oneshot::channel();
         let id = self.state.id(start.step);
         let attempt = Attempt {
             run: self.run.clone(),
             task: id.clone(),
             number: start.attempt,
+            workflow: Arc::clone(&self.workflow),
+            dry_run: self.plan.dry_run(),
             plugin: Arc::clone(&plugin.plugin),
             input: start.input.clone(),
             grants: Arc::clone(&plugin.grants),

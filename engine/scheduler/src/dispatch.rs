@@ -119,6 +119,7 @@ pub(crate) struct Running<'a> {
     pub(crate) dispatcher: &'a Dispatcher,
     pub(crate) run: RunId,
     pub(crate) plan: Arc<Plan>,
+    pub(crate) workflow: Arc<str>,
     observer: Observer,
     cancel: CancellationToken,
     pause: CancellationToken,
@@ -155,6 +156,7 @@ impl Dispatcher {
             dispatcher: self,
             state: RunState::new(run.clone(), Arc::clone(&plan)),
             run,
+            workflow: plan.workflow().into(),
             plan,
             observer,
             cancel,
@@ -221,6 +223,10 @@ impl Running<'_> {
         let left = |timeout: orch_core::Period| timeout.duration().saturating_sub(self.state.active());
         let deadline = self.plan.timeout().map(|timeout| Instant::now() + left(timeout));
         let mut wishes = Instant::now();
+        // Made once: to register and forget them in every round costs more than the rest of it.
+        let (cancelled, paused) = (self.cancel.clone().cancelled_owned(), self.pause.clone().cancelled_owned());
+        let alarm = tokio::time::sleep_until(wishes);
+        tokio::pin!(cancelled, paused, alarm);
         loop {
             self.advance()?;
             self.send_stops();
@@ -236,20 +242,38 @@ impl Running<'_> {
             if self.flights.is_empty() && (self.paused_until.is_some() || !self.state.has_timers()) {
                 return self.suspend().await;
             }
-            let (cancel, pause) = (self.cancel.clone(), self.pause.clone());
-            let due = self.state.next_due().map(|due| self.instant(due));
-            let overdue = self.overdue.first().map(|(at, _)| *at);
+            let deadline = deadline.filter(|_| self.state.cancel().is_none() && !self.state.in_hooks());
+            let next = self.next_alarm(deadline, wishes);
+            if alarm.deadline() != next {
+                alarm.as_mut().reset(next);
+            }
             tokio::select! {
                 biased;
-                () = cancel.cancelled(), if !self.asked => {
+                () = &mut cancelled, if !self.asked => {
                     self.asked = true;
                     self.cancel(CancelReason::Requested, None, false)?;
                 }
-                () = pause.cancelled(), if self.paused_until.is_none() => {
+                () = &mut paused, if self.paused_until.is_none() => {
                     self.paused_until = Some(Instant::now() + DRAIN);
                 }
-                () = at(deadline), if self.state.cancel().is_none() && !self.state.in_hooks() => {
-                    self.cancel(CancelReason::RunTimeout, None, false)?;
+                () = &mut alarm => {
+                    let now = Instant::now();
+                    let reached = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+                    if reached(deadline) {
+                        self.cancel(CancelReason::RunTimeout, None, false)?;
+                    }
+                    self.give_up()?;
+                    if reached(self.paused_until) && !self.flights.is_empty() {
+                        self.stop_everything(CancelReason::Requested);
+                        self.paused_until = Some(now + DRAIN);
+                    }
+                    if reached(Some(wishes)) {
+                        self.take_wishes()?;
+                        wishes = now + WISHES_EVERY;
+                    }
+                    if reached(self.lazy_until) {
+                        self.flush().await?;
+                    }
                 }
                 Some(ended) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => {
                     self.take_said(inbox)?;
@@ -264,19 +288,18 @@ impl Running<'_> {
                     self.told(said)?;
                     self.take_said(inbox)?;
                 }
-                () = at(self.lazy_until) => self.flush().await?,
-                () = at(due) => {}
-                () = at(overdue) => self.give_up()?,
-                () = at(self.paused_until), if !self.flights.is_empty() => {
-                    self.stop_everything(CancelReason::Requested);
-                    self.paused_until = Some(Instant::now() + DRAIN);
-                }
-                () = tokio::time::sleep_until(wishes) => {
-                    self.take_wishes()?;
-                    wishes = Instant::now() + WISHES_EVERY;
-                }
             }
         }
+    }
+
+    /// When something is to be done even if nothing happens.
+    fn next_alarm(&self, deadline: Option<Instant>, wishes: Instant) -> Instant {
+        // While it pauses nothing that is due begins.
+        let due = self.state.next_due(self.dispatcher.jobs).filter(|_| self.paused_until.is_none());
+        let due = due.map(|due| self.instant(due));
+        let overdue = self.overdue.first().map(|(at, _)| *at);
+        let paused = self.paused_until.filter(|_| !self.flights.is_empty());
+        [deadline, due, overdue, paused, self.lazy_until].into_iter().flatten().fold(wishes, Instant::min)
     }
 
     /// Waits for a place in the concurrency group, if the workflow names one.
@@ -513,10 +536,9 @@ impl Running<'_> {
         self.anchor.0 = self.anchor.0.max(at);
     }
 
+    /// The moment from which on [`Self::now`] is at least this.
     fn instant(&self, at: Timestamp) -> Instant {
-        let wait = u64::try_from(at.0.saturating_sub(self.now().0)).unwrap_or(0);
-        // At least a millisecond: `now` counts whole ones, and a wait of nothing would spin until the next.
-        Instant::now() + Duration::from_millis(wait.max(1))
+        self.anchor.1 + Duration::from_millis(u64::try_from(at.0.saturating_sub(self.anchor.0.0)).unwrap_or(0))
     }
 }
 
@@ -533,13 +555,6 @@ pub(crate) struct End {
 impl End {
     pub(crate) fn of(outcome: TaskOutcome) -> End {
         End { outcome, output: None, reason: None, failure: None, usage: Usage::default(), key: None }
-    }
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -34,7 +34,12 @@ pub(crate) async fn run(
     let found = if look { find(&*store, key) } else { Ok(None) };
     match found {
         Ok(Some(found)) => Ended::Reused(Box::new(found)),
-        Ok(None) | Err(_) => Ended::Ran(runner.run(attempt, live).await, Some(key)),
+        Ok(None) | Err(_) => {
+            let result = runner.run(attempt, live).await;
+            // What was made with the value of a secret in sight is for this run alone.
+            let key = (!result.usage.tainted).then_some(key);
+            Ended::Ran(result, key)
+        }
     }
 }
 

@@ -218,8 +218,10 @@ impl RunState {
     }
 
     /// When something becomes possible without an event: the next attempt of a step, or the end of a step's time.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        let retry = self.retries.first().map(|(due, _)| *due);
+    pub fn next_due(&self, jobs: usize) -> Option<Timestamp> {
+        // Without a slot a retry waits for the end of another attempt, not for its time.
+        let slot = self.under_way.len() < jobs.max(1);
+        let retry = self.retries.first().filter(|_| slot).map(|(due, _)| *due);
         let deadline = self.deadlines.first().map(|(due, _)| *due);
         retry.into_iter().chain(deadline).min()
     }
