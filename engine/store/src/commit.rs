@@ -4,9 +4,8 @@ use crate::faults::pass;
 use crate::folder::StateFolder;
 use crate::schema::{BUSY, damaged, from_sqlite, open_for_writing};
 use crate::writer::{Entry, Request, What};
-use orch_core::{Digest, Event, Faults, PlantedBug, RunId, StoreError, TaskKind, TaskOutcome, Timestamp};
+use orch_core::{Digest, Event, Faults, PlantedBug, RunId, StoreError, TaskKind, TaskOutcome, chain_link};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
-use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -207,7 +206,7 @@ impl Committer {
             .map_err(fail)?;
         for Entry { at, event, body } in events {
             position.seq += 1;
-            position.chain = chain(&position.chain, position.seq, *at, body);
+            position.chain = chain_link(&position.chain, position.seq, *at, body);
             insert
                 .execute(params![position.key, position.seq.cast_signed(), at.0, body, position.chain])
                 .map_err(fail)?;
@@ -308,14 +307,4 @@ pub(crate) fn result_in(event: &Event) -> Option<(Digest, String)> {
         }
         _ => None,
     }
-}
-
-/// The next link of a run's hash chain.
-pub(crate) fn chain(before: &[u8; 32], seq: u64, at: Timestamp, body: &str) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(before);
-    hash.update(seq.to_be_bytes());
-    hash.update(at.0.to_be_bytes());
-    hash.update(body.as_bytes());
-    hash.finalize().into()
 }

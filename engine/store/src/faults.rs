@@ -15,6 +15,8 @@ pub const FAULT_POINTS: &[&str] = &[
     "wish.after-commit",
     "group.before-commit",
     "group.after-commit",
+    "kv.before-commit",
+    "kv.after-commit",
     "own.after-lock",
     "blob.before-sync",
     "blob.before-rename",

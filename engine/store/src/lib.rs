@@ -10,6 +10,7 @@ mod commit;
 mod faults;
 mod folder;
 mod groups;
+mod kept;
 mod log;
 mod migrate;
 mod owner;

@@ -5,10 +5,10 @@ use crate::folder::StateFolder;
 use crate::owner::{self, Owned};
 use crate::schema::{self, from_sqlite};
 use crate::writer::{Entry, Request, What, Writer};
-use crate::{groups, read, wish};
+use crate::{groups, kept, read, wish};
 use orch_core::{
-    Admission, BoxFuture, Digest, Event, Faults, GroupStore, GroupTicket, NoFaults, Record, RunId, RunStore,
-    RunSummary, StepId, StoreError, Timestamp, Wish,
+    Admission, BoxFuture, Digest, Event, Faults, GroupStore, GroupTicket, KvEntry, KvError, KvPlace, KvStore, NoFaults,
+    Record, RunId, RunStore, RunSummary, Size, StepId, StoreError, Timestamp, Wish,
 };
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -85,6 +85,14 @@ impl SqliteStore {
     /// When the run is unknown or the log cannot be read.
     pub fn verify(&self, run: &RunId) -> Result<Verification, StoreError> {
         self.reading(|connection| read::verify(connection, &self.folder, run))
+    }
+
+    /// The events of a run as they are stored, for a proof that does not depend on what this version makes of them.
+    ///
+    /// # Errors
+    /// When the run is unknown or the log cannot be read.
+    pub fn texts(&self, run: &RunId) -> Result<Vec<(Timestamp, String)>, StoreError> {
+        self.reading(|connection| read::texts(connection, &self.folder, run))
     }
 
     /// Keeps what a person wants of a run until the process that drives it takes it into the log. On disk when it returns.
@@ -224,5 +232,27 @@ impl GroupStore for SqliteStore {
             groups::remove(connection, run.as_str()).map_err(|error| from_sqlite(&self.folder, &error))
         })?;
         pass(&*self.faults, "group.after-commit", self.folder.path())
+    }
+}
+
+impl KvStore for SqliteStore {
+    fn get(&self, place: &KvPlace, key: &str) -> Result<Option<KvEntry>, StoreError> {
+        self.reading(|connection| kept::get(connection, &self.folder, place, key))
+    }
+
+    fn set(
+        &self,
+        place: &KvPlace,
+        key: &str,
+        value: Option<&[u8]>,
+        expected: Option<u64>,
+        quota: Size,
+    ) -> Result<u64, KvError> {
+        // What the caller did wrong is no reason to roll back, since nothing was changed then.
+        let done = self.writing("kv.before-commit", |connection| {
+            kept::set(connection, &self.folder, place, key, value, expected, quota)
+        })?;
+        pass(&*self.faults, "kv.after-commit", self.folder.path())?;
+        done
     }
 }

@@ -1,10 +1,11 @@
 //! Reading runs back.
 
-use crate::commit::chain;
 use crate::folder::StateFolder;
 use crate::log::Verification;
 use crate::schema::{damaged, from_sqlite};
-use orch_core::{Digest, Event, Record, RunId, RunOutcome, RunSummary, StepId, StoreError, Timestamp, Wish};
+use orch_core::{
+    Digest, Event, Record, RunId, RunOutcome, RunSummary, StepId, StoreError, Timestamp, Wish, chain_link,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub(crate) fn key(connection: &Connection, folder: &StateFolder, run: &RunId) -> Result<i64, StoreError> {
@@ -38,6 +39,20 @@ pub(crate) fn events(
     Ok(records)
 }
 
+/// The events of a run as they are stored: when, and the text that the hash chain is over.
+pub(crate) fn texts(
+    connection: &Connection,
+    folder: &StateFolder,
+    run: &RunId,
+) -> Result<Vec<(Timestamp, String)>, StoreError> {
+    let fail = |error: rusqlite::Error| from_sqlite(folder, &error);
+    let key = key(connection, folder, run)?;
+    let mut query =
+        connection.prepare_cached("SELECT at, body FROM events WHERE run = ?1 ORDER BY seq").map_err(fail)?;
+    let rows = query.query_map([key], |row| Ok((Timestamp(row.get(0)?), row.get(1)?))).map_err(fail)?;
+    rows.collect::<Result<_, _>>().map_err(fail)
+}
+
 pub(crate) fn verify(connection: &Connection, folder: &StateFolder, run: &RunId) -> Result<Verification, StoreError> {
     let fail = |error: rusqlite::Error| from_sqlite(folder, &error);
     let key = key(connection, folder, run)?;
@@ -51,7 +66,7 @@ pub(crate) fn verify(connection: &Connection, folder: &StateFolder, run: &RunId)
         let broken = Verification { events, broken_at: Some(events + 1) };
         // Text that is none is as good as changed text.
         let Ok(body) = row.get_ref(2).map_err(fail)?.as_str() else { return Ok(broken) };
-        let expected = chain(&before, seq, Timestamp(row.get(1).map_err(fail)?), body);
+        let expected = chain_link(&before, seq, Timestamp(row.get(1).map_err(fail)?), body);
         let stored = row.get_ref(3).map_err(fail)?;
         if seq != events + 1 || stored.as_blob() != Ok(&expected[..]) {
             return Ok(broken);

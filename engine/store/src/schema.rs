@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::time::Duration;
 
 /// The format of the database: `PRAGMA user_version`. 1: runs, events with a hash chain. 2: what lists and retention need in
-/// `runs`; wishes, results, places and references to blobs.
+/// `runs`; wishes, results, places, references to blobs and kept values.
 pub(crate) const FORMAT: i64 = 2;
 
 /// How long a write waits for another process's transaction. Transactions are short; a minute of waiting is a stuck process.
@@ -72,6 +72,21 @@ pub(crate) const TABLES_2: &str = "
         PRIMARY KEY (run, digest)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX blob_refs_by_digest ON blob_refs (digest);
+    CREATE TABLE buckets (
+        key      INTEGER PRIMARY KEY,
+        workflow TEXT    NOT NULL,
+        plugin   TEXT    NOT NULL,
+        name     TEXT    NOT NULL,
+        bytes    INTEGER NOT NULL DEFAULT 0,  -- of what is kept in it, as counted against its quota
+        UNIQUE (workflow, plugin, name)
+    ) STRICT;
+    CREATE TABLE kept (
+        bucket  INTEGER NOT NULL REFERENCES buckets (key) ON DELETE CASCADE,
+        key     TEXT    NOT NULL,
+        value   BLOB,                         -- null when it was deleted: its version must not come again
+        version INTEGER NOT NULL,
+        PRIMARY KEY (bucket, key)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE sweep (next INTEGER NOT NULL) STRICT;  -- the folder of blobs at which the next call of prune begins
     INSERT INTO sweep VALUES (0);
 ";

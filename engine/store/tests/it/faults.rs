@@ -1,7 +1,7 @@
 use crate::support::{append, created_with, ended, finished, open, open_with, run, stored, suspended, tell, wait};
 use orch_core::{
-    Blobs, Faults, GroupStore, GroupTicket, OnConflict, Person, PlantedBug, RunStore, StoreError, TaskOutcome,
-    Timestamp, Wish,
+    Blobs, Faults, GroupStore, GroupTicket, KvError, KvPlace, KvStore, OnConflict, Person, PlantedBug, RunStore, Size,
+    StoreError, TaskOutcome, Timestamp, Wish,
 };
 use orch_store::{FAULT_POINTS, FolderBlobs, PruneRequest, SqliteStore};
 use std::collections::BTreeSet;
@@ -48,6 +48,12 @@ fn live(store: &SqliteStore, blobs: &FolderBlobs, acknowledged: &mut u64) -> Res
         let artifact = writer.finish()?;
         append(store, &run(number), 1, vec![stored(artifact)])?;
         append(store, &run(number), 2, vec![ended("scan", TaskOutcome::Succeeded, Some(artifact))])?;
+        let place =
+            KvPlace { workflow: "w".into(), plugin: "a/b".try_into().unwrap(), bucket: "c".try_into().unwrap() };
+        match store.set(&place, "key", Some(b"value"), None, Size::from_mib(1)) {
+            Err(KvError::Store(error)) => return Err(error),
+            done => assert!(done.is_ok()),
+        }
         store.wish(&run(number), &Wish::Cancel { by: Person::default(), undo: false })?;
         let last = store.wishes(&run(number))?.last().map_or(0, |(key, _)| *key);
         append(store, &run(number), 3, vec![tell(), finished()])?;
