@@ -46,7 +46,10 @@ pub(crate) fn of_trap(error: &wasmtime::Error, guest: &Guest, plugin: &PluginTas
         Some(Trap::UnreachableCodeReached) => "it panicked or aborted".to_owned(),
         Some(trap) => trap.to_string(),
         // The cause alone: what stands around it is the place in the code, and plugins come without names for it.
-        None => shorten(&visible(&error.root_cause().to_string()), LAST_WORDS).into_owned(),
+        None => {
+            let cause = guest.secrets.masker().mask_owned(error.root_cause().to_string());
+            shorten(&visible(&cause), LAST_WORDS).into_owned()
+        }
     };
     Failure::new(FailureKind::Trap, with_last_words(format!("`{}` trapped: {message}", plugin.name), guest))
 }
@@ -63,7 +66,15 @@ pub(crate) fn limit_reached(limit: &str, value: &str) -> Failure {
         FailureKind::Limit { limit: limit.to_owned(), value: value.to_owned() },
         format!("the limit `{limit}` of {value} is reached"),
     );
-    let adjustable = [LimitName::Memory, LimitName::Log, LimitName::Output, LimitName::Findings, LimitName::Artifacts];
+    let adjustable = [
+        LimitName::Memory,
+        LimitName::Log,
+        LimitName::Output,
+        LimitName::Findings,
+        LimitName::Artifacts,
+        LimitName::Requests,
+        LimitName::Traffic,
+    ];
     match adjustable.iter().find(|name| name.word() == limit) {
         Some(name) => failure.with_fix(format!(
             "the limit is what plugin.yaml wishes (`limits: {{ {name}: … }}`), lowered by the task's `limits` and the policy's"

@@ -1,18 +1,25 @@
 //! What belongs to one attempt: its store's data.
 
+use crate::cap::clock::FixedCounter;
+use crate::cap::exec::Programs;
+use crate::cap::http::HttpHooks;
 use crate::cap::log::LogBudget;
+use crate::egress::Meter;
+use crate::held_secrets::HeldSecrets;
 use crate::limiter::Limiter;
 use crate::mounts::OpenMount;
 use orch_core::{
-    Access, Blobs, Digest, Effective, Faults, Limits, LiveEvents, Refusal, RefusedBy, StoreError, shorten, visible,
+    Access, Blobs, Digest, Effective, Faults, KvStore, Limits, LiveEvents, Masker, PluginName, Refusal, RefusedBy,
+    StoreError, shorten, visible,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// Different refusals that are told of one attempt; a guest that tries more is told once that there were more.
 const MOST_REFUSALS: usize = 200;
@@ -36,7 +43,17 @@ pub(crate) struct Guest {
     pub(crate) listings: usize,
     pub(crate) findings: FindingsBudget,
     pub(crate) artifacts: ArtifactsBudget,
+    pub(crate) programs: Programs,
+    pub(crate) http: WasiHttpCtx,
+    pub(crate) http_hooks: HttpHooks,
+    /// What it may send and receive.
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) secrets: Arc<HeldSecrets>,
     pub(crate) progress_at: Option<Instant>,
+    /// Where time is fixed.
+    pub(crate) counter: FixedCounter,
+    /// Where values are kept.
+    pub(crate) kv: Arc<dyn KvStore>,
     /// Data of a guest that must stop: see `Stop`.
     pub(crate) stop: Arc<Stop>,
 }
@@ -44,6 +61,12 @@ pub(crate) struct Guest {
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.http_hooks }
     }
 }
 
@@ -67,7 +90,12 @@ pub(crate) struct Facts {
     pub(crate) run: String,
     pub(crate) task: String,
     pub(crate) attempt: u32,
+    pub(crate) workflow: Arc<str>,
+    /// Nothing outside may be changed.
+    pub(crate) dry_run: bool,
+    /// With its version.
     pub(crate) plugin: String,
+    pub(crate) plugin_name: PluginName,
     pub(crate) digest: Digest,
     pub(crate) timeout_ms: u64,
     pub(crate) grants: Arc<Effective>,
@@ -75,53 +103,77 @@ pub(crate) struct Facts {
     pub(crate) faults: Arc<dyn Faults>,
 }
 
-/// What was used and what was refused.
+/// What was used and what was refused. Cheap to clone: requests run beside the guest and record the same way.
+#[derive(Clone)]
 pub(crate) struct Audit {
     pub(crate) live: Arc<dyn LiveEvents>,
-    pub(crate) used: BTreeSet<String>,
+    masker: Arc<Masker>,
+    record: Arc<Mutex<Record>>,
+}
+
+#[derive(Default)]
+struct Record {
+    used: BTreeSet<String>,
     refused: BTreeSet<(String, String)>,
     /// Mounts by index, and whether each was read and changed already.
     touched: Vec<[bool; 2]>,
 }
 
 impl Audit {
-    pub(crate) fn new(live: Arc<dyn LiveEvents>) -> Audit {
-        Audit { live, used: BTreeSet::new(), refused: BTreeSet::new(), touched: Vec::new() }
+    pub(crate) fn new(live: Arc<dyn LiveEvents>, masker: Arc<Masker>) -> Audit {
+        Audit { live, masker, record: Arc::default() }
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a mount is used in this way for the first time.
-    pub(crate) fn first_use(&mut self, mount: usize, access: Access) -> bool {
-        if self.touched.len() <= mount {
-            self.touched.resize(mount + 1, [false; 2]);
+    pub(crate) fn first_use(&self, mount: usize, access: Access) -> bool {
+        let touched = &mut self.record().touched;
+        if touched.len() <= mount {
+            touched.resize(mount + 1, [false; 2]);
         }
-        !std::mem::replace(&mut self.touched[mount][usize::from(access == Access::Write)], true)
+        !std::mem::replace(&mut touched[mount][usize::from(access == Access::Write)], true)
     }
 
-    pub(crate) fn used(&mut self, rule: &str) {
-        if !self.used.contains(rule) {
-            self.used.insert(rule.to_owned());
+    pub(crate) fn used(&self, rule: &str) {
+        let used = &mut self.record().used;
+        if !used.contains(rule) {
+            used.insert(rule.to_owned());
         }
+    }
+
+    /// Everything that was used.
+    pub(crate) fn uses(&self) -> Vec<String> {
+        self.record().used.iter().cloned().collect()
     }
 
     /// Records a refusal, each one once.
-    pub(crate) fn refuse(&mut self, capability: &str, target: &str, by: RefusedBy, reason: &str, fix: Option<String>) {
-        let target = shorten(&visible(target), 200).into_owned();
-        if self.refused.len() > MOST_REFUSALS || !self.refused.insert((capability.to_owned(), target.clone())) {
+    pub(crate) fn refuse(&self, capability: &str, target: &str, by: RefusedBy, reason: &str, fix: Option<String>) {
+        let (capability, reason) = (capability.to_owned(), reason.to_owned());
+        self.tell(Refusal { capability, target: target.to_owned(), by, reason, fix, counted: false });
+    }
+
+    /// Records what a policy that only counts would have refused, each one once.
+    pub(crate) fn count(&self, capability: &str, target: &str, by: RefusedBy, reason: &str, fix: Option<String>) {
+        let (capability, reason) = (capability.to_owned(), reason.to_owned());
+        self.tell(Refusal { capability, target: target.to_owned(), by, reason, fix, counted: true });
+    }
+
+    fn tell(&self, mut refusal: Refusal) {
+        refusal.target = shorten(&visible(&self.masker.mask(&refusal.target)), 200).into_owned();
+        let refused = &mut self.record().refused;
+        let key = (refusal.capability.clone(), refusal.target.clone());
+        if refused.len() > MOST_REFUSALS || !refused.insert(key) {
             return;
         }
-        let refusal = if self.refused.len() > MOST_REFUSALS {
-            Refusal {
-                capability: capability.to_owned(),
-                target: "…".to_owned(),
-                by,
-                reason: format!(
-                    "more than {MOST_REFUSALS} different refusals; further ones are refused, and not listed"
-                ),
-                fix: None,
-            }
-        } else {
-            Refusal { capability: capability.to_owned(), target, by, reason: reason.to_owned(), fix }
-        };
+        if refused.len() > MOST_REFUSALS {
+            refusal.target = "…".to_owned();
+            refusal.reason =
+                format!("more than {MOST_REFUSALS} different refusals; further ones are refused, and not listed");
+            (refusal.fix, refusal.counted) = (None, false);
+        }
         self.live.refused(refusal);
     }
 }

@@ -13,10 +13,14 @@ mod cap;
 mod code_cache;
 mod compile;
 mod depends;
+mod egress;
 mod engine;
+mod exec;
 mod failure;
 mod guest;
+mod held_secrets;
 mod limiter;
+mod masked;
 mod mounts;
 mod precheck;
 mod sandbox;
@@ -24,7 +28,9 @@ mod schemas;
 
 pub use code_cache::{CacheError, CacheStats, CodeCache, CodeEntry};
 pub use compile::{CompileError, CompileLimits, Compiler, compile_in_this_process};
+pub use egress::NetworkOptions;
 pub use engine::engine_version;
+pub use exec::{Launcher, exec_in_this_process};
 pub use mounts::{MountProblem, check_mounts};
 pub use precheck::{Imports, PrecheckError, precheck};
 /// Points at which tests make the sandbox fail, or end the process.

@@ -26,6 +26,8 @@ pub(crate) struct OpenMount {
     pub(crate) guest_path: String,
     pub(crate) name: String,
     pub(crate) access: Access,
+    /// What was granted: more than `access` in a dry run.
+    pub(crate) granted: Access,
     pub(crate) folder: Arc<File>,
 }
 
@@ -58,6 +60,7 @@ fn open(mount: &EffectiveMount) -> Result<OpenMount, MountProblem> {
         guest_path: format!("/{}", mount.mount),
         name: mount.mount.to_string(),
         access: mount.access,
+        granted: mount.access,
         folder: Arc::new(folder.into_std_file()),
     })
 }

@@ -2,20 +2,27 @@
 
 use crate::bindings::TaskFullPre;
 use crate::bindings::exports::orch::task::runner::{Outcome, TaskError};
+use crate::cap::clock::FixedCounter;
+use crate::cap::exec::Programs;
+use crate::cap::http::HttpHooks;
 use crate::cap::log::LogBudget;
 use crate::cap::{self, GuestOutput};
 use crate::code_cache::{self, CacheStats, Cached, CodeCache};
 use crate::compile::{CompileError, Compiler};
+use crate::egress::{Egress, MOST_FIELD_BYTES, Meter, Network, NetworkOptions};
+use crate::exec::Launcher;
 use crate::guest::{ArtifactsBudget, Audit, Facts, FindingsBudget, Guest, Stop};
+use crate::held_secrets::HeldSecrets;
 use crate::limiter::Limiter;
+use crate::masked::{masked, masked_failure};
 use crate::mounts::{self, OpenMount};
 use crate::precheck::{Imports, PrecheckError, precheck};
 use crate::schemas::Schemas;
 use crate::{depends, engine, failure};
 use orch_core::{
-    Access, Attempt, AttemptOutput, AttemptResult, Blobs, BoxFuture, CancelReason, Digest, Effective, Failure,
-    FailureKind, Faults, FoundPlugin, LiveEvents, LogLevel, PluginTask, PluginTaskName, RefusedBy, StagedFolder,
-    TaskRunner, Usage, shorten, visible,
+    Access, Attempt, AttemptOutput, AttemptResult, Blobs, BoxFuture, CancelReason, Capability, Digest, Effective,
+    Failure, FailureKind, Faults, FoundPlugin, KvStore, LiveEvents, LogLevel, Masker, PluginTask, PluginTaskName,
+    RefusedBy, SecretSource, StagedFolder, TaskRunner, Usage, shorten, visible,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,7 +31,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, Store, UpdateDeadline};
-use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi_http::WasiHttpCtx;
 
 /// How long a guest that was asked to stop may take to return by itself.
 const GRACE: Duration = Duration::from_millis(250);
@@ -44,12 +52,20 @@ pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct HostOptions {
     /// How components are compiled.
     pub compiler: Compiler,
+    /// How programs of the host are started.
+    pub launcher: Launcher,
     /// Where compiled code is kept; `None` compiles every time.
     pub cache: Option<CodeCache>,
     /// Where artifacts go.
     pub blobs: Arc<dyn Blobs>,
+    /// Where tasks keep values from run to run.
+    pub kv: Arc<dyn KvStore>,
     /// The values of environment variables; only granted names are asked for.
     pub env: Environment,
+    /// How requests of guests reach a network.
+    pub network: NetworkOptions,
+    /// The values of secrets; only granted ones are asked for.
+    pub secrets: Arc<dyn SecretSource>,
     /// What tests make fail.
     pub faults: Arc<dyn Faults>,
 }
@@ -98,9 +114,10 @@ pub struct Host {
 
 struct Inner {
     engine: Engine,
+    /// What every component may import; what it asks for is added for each.
     linker: Linker<Guest>,
-    linker_with_artifacts: Linker<Guest>,
     options: HostOptions,
+    network: Arc<Network>,
     loaded: RwLock<HashMap<Digest, Arc<Loaded>>>,
 }
 
@@ -121,7 +138,16 @@ struct Call<'a> {
     mounts: Vec<OpenMount>,
     timeout: Duration,
     cancel: BoxFuture<CancelReason>,
+    secrets: Arc<HeldSecrets>,
     live: Arc<dyn LiveEvents>,
+}
+
+/// What an attempt has of WASI before its grants are looked at.
+struct World {
+    wasi: WasiCtxBuilder,
+    counter: FixedCounter,
+    /// Where its standard streams go.
+    log: Arc<Mutex<LogBudget>>,
 }
 
 impl Host {
@@ -135,10 +161,9 @@ impl Host {
         engine::tick(&engine).map_err(|error| LoadError::Unusable(error.to_string()))?;
         let mut linker = Linker::new(&engine);
         cap::link(&mut linker).map_err(unusable)?;
-        let mut linker_with_artifacts = linker.clone();
-        cap::artifacts::link(&mut linker_with_artifacts).map_err(unusable)?;
         let loaded = RwLock::default();
-        Ok(Host { inner: Arc::new(Inner { engine, linker, linker_with_artifacts, options, loaded }) })
+        let network = Arc::new(Network::new(options.network.clone()));
+        Ok(Host { inner: Arc::new(Inner { engine, linker, options, network, loaded }) })
     }
 
     /// Checks, compiles (or takes from the cache) and links a component, so that attempts only instantiate it.
@@ -150,7 +175,7 @@ impl Host {
             return Ok(());
         }
         let manifest = &plugin.manifest;
-        let pre = self.inner.link(&plugin.bytes, &plugin.digest, !manifest.permissions.artifacts.is_empty())?;
+        let pre = self.inner.link(&plugin.bytes, &plugin.digest, &manifest.permissions.kinds())?;
         let tasks = manifest.tasks.iter().map(|(name, task)| (name.clone(), Schemas::of(task))).collect();
         let loaded = Arc::new(Loaded { pre, tasks });
         self.inner.loaded.write().unwrap_or_else(PoisonError::into_inner).insert(plugin.digest, loaded);
@@ -163,7 +188,7 @@ impl Host {
     /// When it cannot be run or its answer is not what the contract says.
     pub async fn describe(&self, component: &[u8]) -> Result<BTreeMap<PluginTaskName, TaskDescription>, String> {
         let digest = Digest::of(component);
-        let pre = self.inner.link(component, &digest, true).map_err(|error| error.to_string())?;
+        let pre = self.inner.link(component, &digest, &Capability::ALL).map_err(|error| error.to_string())?;
         let nobody = |_| "the name of a plugin that is being described".to_owned();
         let plugin = PluginTask {
             name: orch_core::PluginName::try_from("local/plugin").map_err(nobody)?,
@@ -177,7 +202,10 @@ impl Host {
                 run: String::new(),
                 task: "describe".to_owned(),
                 attempt: 1,
+                workflow: "describe".into(),
+                dry_run: true,
                 plugin: plugin.name.to_string(),
+                plugin_name: plugin.name.clone(),
                 digest,
                 timeout_ms: DESCRIBE_TIMEOUT.as_millis() as u64,
                 grants: Arc::default(),
@@ -190,6 +218,7 @@ impl Host {
             mounts: Vec::new(),
             timeout: DESCRIBE_TIMEOUT,
             cancel: Box::pin(std::future::pending()),
+            secrets: Arc::new(HeldSecrets::none()),
             live,
         };
         let (result, _) = self.inner.call(&pre, call).await;
@@ -227,6 +256,11 @@ impl TaskRunner for Host {
         let broken = |target: &str, message: String| {
             Failure::new(FailureKind::Dependency { target: target.to_owned(), retryable: false }, message)
         };
+        if !attempt.grants.secrets.is_empty() {
+            // What a secret opens may answer differently each time, and what a value was is nothing to keep a digest of.
+            let message = "the result of a task with secrets is not used again";
+            return Box::pin(std::future::ready(Err(broken("secrets", message.to_owned()))));
+        }
         let mounts = match mounts::open_all(&attempt.grants) {
             Ok(mounts) => mounts,
             Err(problem) => return Box::pin(std::future::ready(Err(broken("mounts", problem.to_string())))),
@@ -246,12 +280,13 @@ impl Inner {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(digest).map(Arc::clone)
     }
 
-    fn link(&self, bytes: &[u8], digest: &Digest, artifacts: bool) -> Result<TaskFullPre<Guest>, LoadError> {
+    fn link(&self, bytes: &[u8], digest: &Digest, asked: &[Capability]) -> Result<TaskFullPre<Guest>, LoadError> {
         let found = precheck(bytes)?;
         check_world(&found)?;
-        let linker = if artifacts { &self.linker_with_artifacts } else { &self.linker };
+        let mut linker = self.linker.clone();
+        cap::link_asked(&mut linker, asked).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
         let component = self.component(bytes, digest)?;
-        let missing = missing_imports(linker, &component);
+        let missing = missing_imports(&linker, &component);
         if !missing.is_empty() {
             return Err(LoadError::MissingImports(missing));
         }
@@ -287,18 +322,45 @@ impl Inner {
         }
     }
 
-    async fn attempt(&self, attempt: Attempt, live: Arc<dyn LiveEvents>) -> AttemptResult {
+    async fn attempt(&self, mut attempt: Attempt, live: Arc<dyn LiveEvents>) -> AttemptResult {
         let started = Instant::now();
         let mut usage = Usage::default();
-        let result = self.prepared(attempt, live, &mut usage).await;
+        let result = match self.secrets(&mut attempt).await {
+            Err(failure) => Err(failure),
+            Ok(secrets) => {
+                let secrets = Arc::new(secrets);
+                let live = masked(live, secrets.masker());
+                let result = self.prepared(attempt, live, &secrets, &mut usage).await;
+                usage.tainted = secrets.is_tainted();
+                result.map_err(|failure| masked_failure(failure, secrets.masker()))
+            }
+        };
         usage.wall_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         AttemptResult { result, usage }
+    }
+
+    /// The values of the granted secrets, before anything else happens.
+    async fn secrets(&self, attempt: &mut Attempt) -> Result<HeldSecrets, Failure> {
+        if attempt.grants.secrets.is_empty() {
+            return Ok(HeldSecrets::none());
+        }
+        let (source, grants) = (Arc::clone(&self.options.secrets), Arc::clone(&attempt.grants));
+        // A source may read a file or wait for a program.
+        let fetching = tokio::task::spawn_blocking(move || HeldSecrets::fetch(&grants.secrets, &*source));
+        tokio::select! {
+            fetched = fetching => fetched.map_err(|error| Failure::new(FailureKind::Bug, error.to_string()))?,
+            () = tokio::time::sleep(attempt.timeout) => {
+                Err(timed_out(&orch_core::Period::from_millis(millis(attempt.timeout)).to_string()))
+            }
+            _reason = &mut attempt.cancel => Err(Failure::new(FailureKind::Cancelled, "it was asked to stop before it began")),
+        }
     }
 
     async fn prepared(
         &self,
         attempt: Attempt,
         live: Arc<dyn LiveEvents>,
+        secrets: &Arc<HeldSecrets>,
         usage: &mut Usage,
     ) -> Result<AttemptOutput, Failure> {
         let plugin = Arc::clone(&attempt.plugin);
@@ -308,16 +370,19 @@ impl Inner {
             .tasks
             .get(&plugin.task)
             .ok_or_else(|| bug(format!("`{}` has no task `{}`", plugin.name, plugin.task)))?;
-        schemas.check_input(&attempt.input)?;
+        schemas.check_input(&attempt.input, secrets.masker())?;
         let (mounts, staged) = self.mounts(&attempt)?;
         let call = Call {
             facts: Facts {
                 run: attempt.run.to_string(),
                 task: attempt.task.to_string(),
                 attempt: attempt.number,
+                workflow: attempt.workflow,
+                dry_run: attempt.dry_run,
+                plugin_name: plugin.name.clone(),
                 plugin: format!("{}@{}", plugin.name, plugin.version),
                 digest: plugin.digest,
-                timeout_ms: u64::try_from(attempt.timeout.as_millis()).unwrap_or(u64::MAX),
+                timeout_ms: millis(attempt.timeout),
                 grants: Arc::clone(&attempt.grants),
                 limits: Arc::clone(&attempt.limits),
                 faults: Arc::clone(&self.options.faults),
@@ -328,15 +393,18 @@ impl Inner {
             mounts,
             timeout: attempt.timeout,
             cancel: attempt.cancel,
+            secrets: Arc::clone(secrets),
             live,
         };
         let (result, used) = self.call(&loaded.pre, call).await;
         *usage = used;
         drop(staged);
+        let masker = secrets.masker();
+        let output = |text: String| schemas.check_output(&text, &attempt.limits, masker);
         match result? {
-            Outcome::Succeeded(text) => schemas.check_output(&text, &attempt.limits).map(AttemptOutput::Succeeded),
-            Outcome::Rejected(text) => schemas.check_output(&text, &attempt.limits).map(AttemptOutput::Rejected),
-            Outcome::Skipped(reason) => Ok(AttemptOutput::Skipped(shorten(&reason, 1_000).into_owned())),
+            Outcome::Succeeded(text) => output(text).map(AttemptOutput::Succeeded),
+            Outcome::Rejected(text) => output(text).map(AttemptOutput::Rejected),
+            Outcome::Skipped(reason) => Ok(AttemptOutput::Skipped(shorten(&masker.mask(&reason), 1_000).into_owned())),
         }
     }
 
@@ -347,6 +415,9 @@ impl Inner {
         };
         let mut mounts = mounts::open_all(&attempt.grants)
             .map_err(|problem| broken(format!("mount {}", problem.mount), problem.to_string()))?;
+        if attempt.dry_run {
+            mounts.iter_mut().for_each(|mount| mount.access = Access::Read);
+        }
         if attempt.upstream.is_empty() {
             return Ok((mounts, None));
         }
@@ -361,6 +432,7 @@ impl Inner {
             guest_path: "/artifacts".to_owned(),
             name: "artifacts".to_owned(),
             access: Access::Read,
+            granted: Access::Read,
             folder: Arc::new(folder),
         });
         Ok((mounts, Some(staged)))
@@ -368,10 +440,17 @@ impl Inner {
 
     async fn call(&self, pre: &TaskFullPre<Guest>, call: Call<'_>) -> (Result<Outcome, Failure>, Usage) {
         let stop = Arc::new(Stop { asked: AtomicBool::new(false), deadline: Instant::now() + call.timeout });
-        let log = Arc::new(Mutex::new(LogBudget::new(&call.facts.limits, Arc::clone(&call.live))));
-        let outputs = [GuestOutput::stdout(Arc::clone(&log)), GuestOutput::stderr(Arc::clone(&log))];
+        let masker = Arc::clone(call.secrets.masker());
+        let budget = LogBudget::new(&call.facts.limits, Arc::clone(&call.live), Arc::clone(&masker));
+        let log = Arc::new(Mutex::new(budget));
+        let outputs = [GuestOutput::stdout(Arc::clone(&log), &masker), GuestOutput::stderr(Arc::clone(&log), &masker)];
         let timeout_text = orch_core::Period::from_millis(call.facts.timeout_ms).to_string();
-        let mut store = self.store(call.facts, call.mounts, call.live, Arc::clone(&log), &outputs, Arc::clone(&stop));
+        let mut wasi = WasiCtx::builder();
+        let (clock, random) = (call.facts.grants.clock, call.facts.grants.random);
+        let counter = cap::clock::build(&mut wasi, clock, random, call.plugin, call.input);
+        wasi.stdout(outputs[0].clone()).stderr(outputs[1].clone());
+        let world = World { wasi, counter, log: outputs[0].log() };
+        let mut store = self.store(call.facts, call.mounts, call.live, call.secrets, Arc::clone(&stop), world);
         let mut cancel = call.cancel;
         let mut cancelled = false;
         let result = {
@@ -390,8 +469,11 @@ impl Inner {
                 }
             }
         };
+        // Before anybody is told of the attempt's end: what a program still changes would be seen by whoever comes next.
+        store.data_mut().programs.end_all().await;
         outputs.iter().for_each(GuestOutput::finish);
         let guest = store.data();
+        guest.meter.close();
         let result = match result {
             None if cancelled => {
                 Err(Failure::new(FailureKind::Cancelled, "it was asked to stop and did not; it was ended"))
@@ -399,7 +481,7 @@ impl Inner {
             None => Err(timed_out(&timeout_text)),
             Some(Err(_)) if Instant::now() >= stop.deadline => Err(timed_out(&timeout_text)),
             Some(Err(error)) => Err(failure::of_trap(&error, guest, call.plugin)),
-            Some(Ok(answer)) => answer.map_err(of_task_error),
+            Some(Ok(answer)) => answer.map_err(|error| of_task_error(error, &masker)),
         };
         (self.beyond_limits(guest).map_or(result, Err), usage(guest, &log))
     }
@@ -415,6 +497,11 @@ impl Inner {
             let what = FailureKind::Dependency { target: "artifacts".to_owned(), retryable: true };
             return Some(Failure::new(what, format!("an artifact could not be stored: {reason}")));
         }
+        match guest.meter.reached() {
+            Some("requests") => return Some(failure::limit_reached("requests", &limits.requests.to_string())),
+            Some(other) => return Some(failure::limit_reached(other, &limits.traffic.to_string())),
+            None => {}
+        }
         guest.artifacts.reached.then(|| failure::limit_reached("artifacts", &limits.artifacts.to_string()))
     }
 
@@ -423,21 +510,28 @@ impl Inner {
         facts: Facts,
         mounts: Vec<OpenMount>,
         live: Arc<dyn LiveEvents>,
-        log: Arc<Mutex<LogBudget>>,
-        outputs: &[GuestOutput; 2],
+        secrets: Arc<HeldSecrets>,
         stop: Arc<Stop>,
+        world: World,
     ) -> Store<Guest> {
+        let World { mut wasi, counter, log } = world;
         let limits = Arc::clone(&facts.limits);
-        let mut audit = Audit::new(live);
-        let env = self.environment(&facts.grants, &mut audit);
-        let wasi = WasiCtx::builder()
-            .stdout(outputs[0].clone())
-            .stderr(outputs[1].clone())
-            .allow_blocking_current_thread(true)
-            .allow_tcp(false)
-            .allow_udp(false)
-            .max_random_size(MOST_RANDOM)
-            .build();
+        let audit = Audit::new(live, Arc::clone(secrets.masker()));
+        let env = self.environment(&facts.grants, &audit);
+        let meter = Arc::new(Meter::new(&limits));
+        let egress = Egress::new(
+            Arc::clone(&self.network),
+            Arc::clone(&facts.grants),
+            facts.dry_run,
+            audit.clone(),
+            Arc::clone(&meter),
+            cap::secrets_swap::on_the_way_out(&secrets, &audit),
+        );
+        wasi.allow_blocking_current_thread(true).max_random_size(MOST_RANDOM);
+        cap::net::allow(&mut wasi, &facts, &audit, &meter);
+        let wasi = wasi.build();
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(MOST_FIELD_BYTES);
         let handles = usize::try_from(limits.handles).unwrap_or(usize::MAX);
         let mut table = ResourceTable::new();
         table.set_max_capacity(handles);
@@ -461,7 +555,14 @@ impl Inner {
                 reached: false,
                 broken: None,
             },
+            programs: Programs::new(self.options.launcher.clone(), Arc::clone(&self.options.env)),
+            http,
+            http_hooks: HttpHooks::new(egress),
+            meter,
+            secrets,
             progress_at: None,
+            counter,
+            kv: Arc::clone(&self.options.kv),
             stop,
         };
         let mut store = Store::new(&self.engine, guest);
@@ -479,7 +580,7 @@ impl Inner {
         store
     }
 
-    fn environment(&self, grants: &Effective, audit: &mut Audit) -> Vec<(String, String)> {
+    fn environment(&self, grants: &Effective, audit: &Audit) -> Vec<(String, String)> {
         let mut values = Vec::with_capacity(grants.env.len());
         for name in &grants.env {
             match (self.options.env)(name.as_str()) {
@@ -505,13 +606,19 @@ fn usage(guest: &Guest, log: &Mutex<LogBudget>) -> Usage {
     Usage {
         wall_ms: 0,
         memory: guest.limiter.peak(),
-        used: guest.audit.used.iter().cloned().collect(),
+        used: guest.audit.uses(),
         log_cut: log.cut,
+        tainted: guest.secrets.is_tainted(),
     }
 }
 
-fn of_task_error(error: TaskError) -> Failure {
-    let text = |text: String| shorten(&text, 4_000).into_owned();
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn of_task_error(error: TaskError, masker: &Masker) -> Failure {
+    // Masked before it is cut: half a secret would not be found any more.
+    let text = |text: String| shorten(&masker.mask(&text), 4_000).into_owned();
     match error {
         TaskError::InvalidInput(reason) => Failure::new(FailureKind::InvalidInput, text(reason)),
         TaskError::Denied(denial) => {
@@ -560,7 +667,7 @@ fn missing_imports(linker: &Linker<Guest>, component: &wasmtime::component::Comp
     missing
 }
 
-const KNOWN_IMPORTS: [&str; 12] = [
+const KNOWN_IMPORTS: [&str; 14] = [
     "orch:task/context@0.1",
     "orch:task/report@0.1",
     "orch:task/findings@0.1",
@@ -571,15 +678,21 @@ const KNOWN_IMPORTS: [&str; 12] = [
     "wasi:cli/",
     "wasi:filesystem/",
     "wasi:sockets/",
+    "wasi:http/types@",
+    "wasi:http/outgoing-handler@",
     "wasi:config/",
     "wasi:logging/",
 ];
 
 fn hint(name: &str) -> &'static str {
-    if name.starts_with("orch:task/artifacts@") {
+    if name.starts_with("orch:task/secrets@") {
+        " (ask for it in plugin.yaml: permissions: { secrets: [{ name: …, audience: […], reason: … }] })"
+    } else if name.starts_with("orch:task/artifacts@") {
         " (ask for it in plugin.yaml: permissions: { artifacts: [{ name: …, reason: … }] })"
-    } else if name.starts_with("wasi:http/") {
-        " (`net` is not supported yet)"
+    } else if name.starts_with("orch:task/state@") {
+        " (ask for it in plugin.yaml: permissions: { kv: [{ bucket: …, quota: …, reason: … }] })"
+    } else if name.starts_with("orch:task/exec@") {
+        " (ask for it in plugin.yaml: permissions: { exec: [{ alias: …, reason: … }] })"
     } else if name.starts_with("orch:task/") {
         " (not supported yet)"
     } else {

@@ -1,7 +1,7 @@
 //! The schemas of a task: what goes in and comes out is checked against them, in both directions.
 
 use crate::failure;
-use orch_core::{Failure, FailureKind, Limits, TaskManifest, shorten, visible};
+use orch_core::{Failure, FailureKind, Limits, Masker, TaskManifest, shorten, visible};
 use serde_json::Value;
 use std::sync::OnceLock;
 
@@ -38,11 +38,11 @@ impl Schema {
         })
     }
 
-    fn problem(&self, value: &Value) -> Result<Option<String>, Failure> {
+    fn problem(&self, value: &Value, masker: &Masker) -> Result<Option<String>, Failure> {
         Ok(self.validator()?.iter_errors(value).next().map(|error| {
             let place = error.instance_path().to_string();
             let place = if place.is_empty() { "the whole value".to_owned() } else { format!("`{place}`") };
-            shorten(&visible(&format!("{place}: {error}")), 600).into_owned()
+            shorten(&visible(&masker.mask(&format!("{place}: {error}"))), 600).into_owned()
         }))
     }
 }
@@ -52,15 +52,16 @@ impl Schemas {
         Schemas { input: Schema::new(&task.input), output: Schema::new(&task.output) }
     }
 
-    pub(crate) fn check_input(&self, input: &str) -> Result<(), Failure> {
+    pub(crate) fn check_input(&self, input: &str, masker: &Masker) -> Result<(), Failure> {
         let invalid = |reason: String| {
             Failure::new(FailureKind::InvalidInput, format!("the input does not fit the task: {reason}"))
         };
         let value: Value = serde_json::from_str(input).map_err(|error| invalid(error.to_string()))?;
-        self.input.problem(&value)?.map_or(Ok(()), |problem| Err(invalid(problem)))
+        self.input.problem(&value, masker)?.map_or(Ok(()), |problem| Err(invalid(problem)))
     }
 
-    pub(crate) fn check_output(&self, text: &str, limits: &Limits) -> Result<Value, Failure> {
+    /// The output without secrets. What is checked is what others will get.
+    pub(crate) fn check_output(&self, text: &str, limits: &Limits, masker: &Masker) -> Result<Value, Failure> {
         if text.len() as u64 > limits.output.bytes() {
             return Err(failure::limit_reached("output", &limits.output.to_string()));
         }
@@ -68,7 +69,9 @@ impl Schemas {
             let message = format!("the output is not what the plugin promises: {reason}");
             Failure::new(FailureKind::InvalidOutput, message)
         };
-        let value: Value = serde_json::from_str(text).map_err(|error| invalid(format!("it is no JSON: {error}")))?;
-        self.output.problem(&value)?.map_or(Ok(value), |problem| Err(invalid(problem)))
+        let mut value: Value =
+            serde_json::from_str(text).map_err(|error| invalid(format!("it is no JSON: {error}")))?;
+        masker.mask_json(&mut value);
+        self.output.problem(&value, masker)?.map_or(Ok(value), |problem| Err(invalid(problem)))
     }
 }

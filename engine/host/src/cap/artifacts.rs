@@ -2,7 +2,8 @@
 
 use crate::bindings::orch::task::artifacts::{Host, HostArtifact, add_to_linker};
 use crate::guest::Guest;
-use orch_core::{ArtifactName, BlobWriter, RefusedBy, StoredArtifact, shorten, visible};
+use orch_core::{ArtifactName, BlobWriter, RefusedBy, SecretScan, StoredArtifact, shorten, visible};
+use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 /// An artifact that is being written. Dropped before its end it leaves nothing behind.
@@ -11,12 +12,27 @@ pub struct OpenArtifact {
     name: ArtifactName,
     media_type: String,
     bytes: u64,
-    /// Taken by `finish`.
+    secrets: SecretScan,
+    /// Taken by `finish`, and when a secret was found.
     blob: Option<Box<dyn BlobWriter>>,
+    leaks: bool,
 }
 
 /// Characters of a media type (RFC 6838 allows 127 for each part).
 const MEDIA_TYPE: usize = 255;
+
+/// Why an artifact is refused when it is written: artifacts are kept as they are, and cannot be masked.
+const LEAKS: &str = "its content holds a secret of the task";
+
+impl OpenArtifact {
+    /// Why nothing can be done with it any more.
+    fn closed(&self) -> String {
+        match self.leaks {
+            true => format!("the artifact `{}` is refused: {LEAKS}", self.name),
+            false => format!("the artifact `{}` is finished", self.name),
+        }
+    }
+}
 
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)
@@ -36,6 +52,16 @@ impl Host for Guest {
             self.audit.refuse("artifacts", name.as_str(), RefusedBy::Workflow, reason, Some(fix.clone()));
             return Ok(Err(format!("the artifact `{name}` was not granted: {fix}")));
         }
+        if self.secrets.masker().contains(name.as_str().as_bytes()) {
+            self.audit.refuse(
+                "artifacts",
+                name.as_str(),
+                RefusedBy::Engine,
+                "its name holds a secret of the task",
+                None,
+            );
+            return Ok(Err("the name of the artifact holds a secret of the task".to_owned()));
+        }
         if !self.artifacts.names.insert(name.to_string()) {
             return Ok(Err(format!("the artifact `{name}` was created before in this attempt")));
         }
@@ -44,8 +70,10 @@ impl Host for Guest {
             Err(error) => return Ok(Err(self.artifacts.broke(&error))),
         };
         self.audit.used(&format!("artifacts {name}"));
-        let media_type = shorten(&visible(&media_type), MEDIA_TYPE).into_owned();
-        Ok(Ok(self.table.push(OpenArtifact { name, media_type, bytes: 0, blob: Some(blob) })?))
+        let media_type = shorten(&visible(&self.secrets.masker().mask(&media_type)), MEDIA_TYPE).into_owned();
+        let secrets = SecretScan::new(Arc::clone(self.secrets.masker()));
+        let open = OpenArtifact { name, media_type, bytes: 0, secrets, blob: Some(blob), leaks: false };
+        Ok(Ok(self.table.push(open)?))
     }
 }
 
@@ -57,8 +85,14 @@ impl HostArtifact for Guest {
             self.artifacts.reached = true;
             return Ok(Err(format!("the limit `artifacts` of {most} is reached")));
         }
+        if artifact.blob.is_some() && artifact.secrets.push(&chunk) {
+            // Dropped at once, and with it what was written so far.
+            artifact.blob = None;
+            artifact.leaks = true;
+            self.audit.refuse("artifacts", artifact.name.as_str(), RefusedBy::Engine, LEAKS, None);
+        }
         let Some(blob) = &mut artifact.blob else {
-            return Ok(Err(format!("the artifact `{}` is finished", artifact.name)));
+            return Ok(Err(artifact.closed()));
         };
         if let Err(error) = blob.write(&chunk) {
             return Ok(Err(self.artifacts.broke(&error)));
@@ -71,7 +105,7 @@ impl HostArtifact for Guest {
     fn finish(&mut self, artifact: Resource<OpenArtifact>) -> wasmtime::Result<Result<String, String>> {
         let artifact = self.table.get_mut(&artifact)?;
         let Some(blob) = artifact.blob.take() else {
-            return Ok(Err(format!("the artifact `{}` is finished", artifact.name)));
+            return Ok(Err(artifact.closed()));
         };
         let digest = match blob.finish() {
             Ok(digest) => digest,

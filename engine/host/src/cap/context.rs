@@ -15,7 +15,7 @@ impl Host for Guest {
             plugin: facts.plugin.clone(),
             digest: facts.digest.to_string(),
             deadline_ms: Some(facts.timeout_ms),
-            dry_run: false,
+            dry_run: self.facts.dry_run,
             traceparent: None,
         })
     }
@@ -30,11 +30,18 @@ impl Host for Guest {
             None => match name.as_str() {
                 "fs" => !grants.fs.is_empty(),
                 "env" => !grants.env.is_empty(),
+                "net" => !grants.net.is_nothing(),
+                "secrets" => !grants.secrets.is_empty(),
+                "exec" => !grants.exec.is_empty(),
+                "kv" => !grants.kv.is_empty(),
                 "artifacts" => !grants.artifacts.is_empty(),
                 _ => false,
             },
             Some(("fs", mount)) => grants.fs.iter().any(|granted| granted.mount.as_str() == mount),
             Some(("env", name)) => grants.env.iter().any(|granted| granted.as_str() == name),
+            Some(("secrets", name)) => grants.secret(name).is_some(),
+            Some(("exec", alias)) => grants.program(alias).is_some(),
+            Some(("kv", bucket)) => grants.bucket(bucket).is_some(),
             Some(("artifacts", name)) => grants.artifacts.iter().any(|granted| granted.as_str() == name),
             Some(_) => false,
         })

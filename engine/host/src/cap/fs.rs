@@ -109,6 +109,9 @@ impl FsView<'_> {
             if self.audit.first_use(index, access) {
                 self.audit.used(&format!("fs {} {}", mount.name, access.min(mount.access)));
             }
+        } else if want == Want::Change && mount.granted == Access::Write && mount.access == Access::Read {
+            let target = format!("{} write: {path}", mount.name);
+            self.audit.refuse("fs", &target, RefusedBy::Engine, "this is a dry run: nothing is written", None);
         } else if want == Want::Change && mount.access == Access::Read {
             let target = format!("{} write: {path}", mount.name);
             let fix = format!(

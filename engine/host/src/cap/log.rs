@@ -1,12 +1,13 @@
 //! What a task may say, counted: bytes in all, bytes a line, lines a second. Past a limit the log is cut, with a marker; a task
 //! never fails for talking.
 
-use orch_core::{Limits, LiveEvents, LogLevel, Size};
+use orch_core::{Limits, LiveEvents, LogLevel, Masker, Size};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) struct LogBudget {
     live: Arc<dyn LiveEvents>,
+    masker: Arc<Masker>,
     bytes_left: u64,
     most_bytes: u64,
     most_line: usize,
@@ -29,9 +30,10 @@ const FIELD: usize = 8;
 const TAIL: usize = 4 << 10;
 
 impl LogBudget {
-    pub(crate) fn new(limits: &Limits, live: Arc<dyn LiveEvents>) -> LogBudget {
+    pub(crate) fn new(limits: &Limits, live: Arc<dyn LiveEvents>, masker: Arc<Masker>) -> LogBudget {
         LogBudget {
             live,
+            masker,
             bytes_left: limits.log.bytes(),
             most_bytes: limits.log.bytes(),
             most_line: usize::try_from(limits.log_line.bytes()).unwrap_or(usize::MAX),
@@ -64,6 +66,10 @@ impl LogBudget {
         if fields_bytes > self.most_line {
             self.cut += fields_bytes as u64;
             fields = vec![("fields".to_owned(), format!("cut: more than {}", Size::from_bytes(self.most_line as u64)))];
+        }
+        if !self.masker.is_empty() {
+            // Before it is cut: half a secret would not be found any more.
+            message = self.masker.mask_owned(message);
         }
         if message.len() > self.most_line {
             let end = (0..=self.most_line).rev().find(|end| message.is_char_boundary(*end)).unwrap_or(0);

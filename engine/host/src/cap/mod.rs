@@ -1,27 +1,34 @@
 //! Everything that a guest can reach, one file a capability. What is not linked here does not exist for a guest.
 //!
-//! `orch:*` interfaces without authority (`context`, `report`, `findings`) are always linked; `artifacts` is linked when the
-//! plugin's manifest asks for it, and every function checks the grant. WASI is always linked and powerless: the programs that
+//! `orch:*` interfaces without authority (`context`, `report`, `findings`) are always linked; `artifacts`, `secrets`, `state` and `exec`
+//! are linked when the plugin's manifest asks for them, and every function checks the grant. WASI is always linked and powerless: the programs that
 //! compilers make import most of it whether they use it or not, so each use without a grant is refused and recorded instead.
 
 pub(crate) mod artifacts;
+pub(crate) mod clock;
 mod context;
 mod env;
+pub(crate) mod exec;
 mod findings;
 pub(crate) mod fs;
+pub(crate) mod http;
 pub(crate) mod log;
-mod net;
+pub(crate) mod net;
 mod report;
+pub(crate) mod secrets;
+pub(crate) mod secrets_swap;
+mod state;
 mod stdio;
+mod tcp;
 
 pub(crate) use stdio::GuestOutput;
 
 use crate::bindings::orch::task as contract;
 use crate::guest::Guest;
+use orch_core::Capability;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
-use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
-use wasmtime_wasi::p2::bindings::{cli, clocks, random, sockets};
+use wasmtime_wasi::p2::bindings::{cli, random, sockets};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
@@ -32,9 +39,8 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     contract::findings::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     contract::task_types::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
 
-    // Clocks and random numbers are real; neither reaches anything.
-    clocks::wall_clock::add_to_linker::<Guest, WasiClocks>(linker, Guest::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<Guest, WasiClocks>(linker, Guest::clocks)?;
+    // Clocks and random numbers reach nothing.
+    clock::link(linker)?;
     random::random::add_to_linker::<Guest, WasiRandom>(linker, Guest::random)?;
     random::insecure::add_to_linker::<Guest, WasiRandom>(linker, Guest::random)?;
     random::insecure_seed::add_to_linker::<Guest, WasiRandom>(linker, Guest::random)?;
@@ -43,6 +49,7 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     env::link(linker)?;
     fs::link(linker)?;
     net::link(linker)?;
+    http::link(linker)?;
 
     // Standard input is closed; output goes to the task's log (`stdio`); no stream is a terminal.
     cli::exit::add_to_linker::<Guest, WasiCli>(linker, Guest::cli)?;
@@ -55,8 +62,7 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     cli::terminal_stdout::add_to_linker::<Guest, WasiCli>(linker, Guest::cli)?;
     cli::terminal_stderr::add_to_linker::<Guest, WasiCli>(linker, Guest::cli)?;
 
-    // Without a socket, which `net` never gives, these do nothing.
-    sockets::tcp::add_to_linker::<Guest, WasiSockets>(linker, Guest::sockets)?;
+    // Without a socket, which `net` gives only to those who are granted raw ones, these do nothing.
     sockets::udp::add_to_linker::<Guest, WasiSockets>(linker, Guest::sockets)?;
     sockets::instance_network::add_to_linker::<Guest, WasiSockets>(linker, Guest::sockets)?;
     sockets::network::add_to_linker::<Guest, WasiSockets>(
@@ -64,6 +70,21 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         &sockets::network::LinkOptions::default(),
         Guest::sockets,
     )
+}
+
+/// Interfaces of ours with authority, for a plugin whose manifest asks for them.
+pub(crate) fn link_asked(linker: &mut Linker<Guest>, asked: &[Capability]) -> wasmtime::Result<()> {
+    for kind in asked {
+        match kind {
+            Capability::Artifacts => artifacts::link(linker)?,
+            Capability::Secrets => secrets::link(linker)?,
+            Capability::Kv => state::link(linker)?,
+            Capability::Exec => exec::link(linker)?,
+            // These come by WASI.
+            Capability::Fs | Capability::Net | Capability::Env => {}
+        }
+    }
+    Ok(())
 }
 
 impl contract::task_types::Host for Guest {}

@@ -29,7 +29,8 @@ impl Host for Guest {
             return Ok(());
         }
         self.progress_at = Some(Instant::now());
-        self.audit.live.progress(done, total, note.map(|note| shorten(&note, NOTE).into_owned()));
+        let note = note.map(|note| shorten(&self.secrets.masker().mask(&note), NOTE).into_owned());
+        self.audit.live.progress(done, total, note);
         Ok(())
     }
 }

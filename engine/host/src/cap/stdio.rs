@@ -1,7 +1,7 @@
 //! Standard output and error of a guest: lines of its log. Never a terminal, and never the engine's own output.
 
 use super::log::LogBudget;
-use orch_core::LogLevel;
+use orch_core::{LogLevel, MaskStream, Masker};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -9,29 +9,50 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// One of the two streams. All handles of a stream share the line that is not yet ended.
+/// One of the two streams. All handles of a stream share the line that is not yet ended, and what may be the beginning of a secret.
 #[derive(Clone)]
 pub(crate) struct GuestOutput {
     log: Arc<Mutex<LogBudget>>,
-    line: Arc<Mutex<Vec<u8>>>,
+    line: Arc<Mutex<Line>>,
     is_stderr: bool,
+}
+
+struct Line {
+    masked: MaskStream,
+    bytes: Vec<u8>,
 }
 
 /// How much a guest may write at once.
 const PERMIT: usize = 64 << 10;
 
 impl GuestOutput {
-    pub(crate) fn stdout(log: Arc<Mutex<LogBudget>>) -> GuestOutput {
-        GuestOutput { log, line: Arc::default(), is_stderr: false }
+    pub(crate) fn stdout(log: Arc<Mutex<LogBudget>>, masker: &Arc<Masker>) -> GuestOutput {
+        GuestOutput::new(log, masker, LogLevel::Info)
     }
 
-    pub(crate) fn stderr(log: Arc<Mutex<LogBudget>>) -> GuestOutput {
-        GuestOutput { log, line: Arc::default(), is_stderr: true }
+    pub(crate) fn stderr(log: Arc<Mutex<LogBudget>>, masker: &Arc<Masker>) -> GuestOutput {
+        GuestOutput::new(log, masker, LogLevel::Warn)
+    }
+
+    fn new(log: Arc<Mutex<LogBudget>>, masker: &Arc<Masker>, level: LogLevel) -> GuestOutput {
+        let line = Line { masked: MaskStream::new(Arc::clone(masker)), bytes: Vec::new() };
+        GuestOutput { log, line: Arc::new(Mutex::new(line)), is_stderr: level == LogLevel::Warn }
+    }
+
+    /// The log that its lines go to.
+    pub(crate) fn log(&self) -> Arc<Mutex<LogBudget>> {
+        Arc::clone(&self.log)
     }
 
     fn take(&self, bytes: &[u8]) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before lines are made and cut: a secret may have several, and half of one would not be found any more.
+        let known = line.masked.push(bytes);
+        self.split(&mut log, &mut line.bytes, &known);
+    }
+
+    fn split(&self, log: &mut LogBudget, line: &mut Vec<u8>, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             // One byte more than allowed is kept, so that the cut is seen and told.
             let room = (log.most_line() + 1).saturating_sub(line.len());
@@ -39,7 +60,7 @@ impl GuestOutput {
             log.cut += (part.len() - kept.len()) as u64;
             line.extend_from_slice(kept);
             if part.ends_with(b"\n") {
-                self.end_line(&mut log, &mut line);
+                self.end_line(log, line);
             }
         }
     }
@@ -58,8 +79,10 @@ impl GuestOutput {
     pub(crate) fn finish(&self) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        if !line.is_empty() {
-            self.end_line(&mut log, &mut line);
+        let rest = line.masked.finish();
+        self.split(&mut log, &mut line.bytes, &rest);
+        if !line.bytes.is_empty() {
+            self.end_line(&mut log, &mut line.bytes);
         }
     }
 }
