@@ -5,7 +5,7 @@ use crate::index::{Index, Line, LineKind};
 use crate::storage::Blob;
 use crate::verify::{Facts, Origin, valid_yank, verify, yanked};
 use crate::{Error, FolderRegistry, LockFile, LockedPlugin, MOST_PACKAGE_BYTES, storage};
-use orch_core::{FoundPlugin, PluginName, PluginSource, Policy};
+use orch_core::{Digest, FoundPlugin, PluginName, PluginSource, Policy};
 use semver::{Version, VersionReq};
 use std::sync::Arc;
 
@@ -27,12 +27,19 @@ impl PluginSource for LockedRegistry<'_> {
     }
 }
 
+/// Endorsements of one version that are looked at.
+pub(crate) const MOST_ENDORSEMENTS: usize = 100;
+/// Bytes of a bill of materials.
+pub(crate) const MOST_SBOM_BYTES: u64 = 16 << 20;
+
 /// What verification needs to have read from a registry.
 pub(crate) struct Gathered<'i> {
     pub(crate) line: &'i Line,
     pub(crate) bytes: Arc<[u8]>,
     key: Option<String>,
     yank: Option<(&'i Line, Option<String>)>,
+    endorsements: Vec<(&'i Line, Option<String>)>,
+    sbom: Option<Digest>,
 }
 
 impl<'i> Gathered<'i> {
@@ -41,8 +48,10 @@ impl<'i> Gathered<'i> {
         'i: 'a,
     {
         let yank = self.yank.as_ref().map(|(line, key)| (*line, key.as_deref()));
+        let endorsements = self.endorsements.iter().map(|(line, key)| (*line, key.as_deref())).collect();
+        let (key, sbom) = (self.key.as_deref(), self.sbom);
         Facts {
-            origin: Origin::Index { index, line: self.line, key: self.key.as_deref(), yank },
+            origin: Origin::Index { index, line: self.line, key, yank, endorsements, sbom },
             bytes: &self.bytes,
             policy,
             lock,
@@ -129,7 +138,17 @@ impl FolderRegistry {
             Some(yank) => Some((yank, self.key_text(&yank.signer)?)),
             None => None,
         };
-        Ok(Gathered { line, bytes, key: self.key_text(&line.signer)?, yank })
+        let mut endorsements = Vec::new();
+        for line in index.endorsed(&line.version).take(MOST_ENDORSEMENTS) {
+            endorsements.push((line, self.key_text(&line.signer)?));
+        }
+        let sbom = match &line.sbom {
+            None => None,
+            Some(digest) => {
+                storage::read(&self.dir, &blob_path(digest), MOST_SBOM_BYTES)?.map(|bytes| Digest::of(&bytes))
+            }
+        };
+        Ok(Gathered { line, bytes, key: self.key_text(&line.signer)?, yank, endorsements, sbom })
     }
 }
 

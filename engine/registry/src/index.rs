@@ -29,9 +29,11 @@ pub(crate) enum LineKind {
     Publish,
     /// This version is withdrawn.
     Yank,
+    /// Somebody else signs it too.
+    Endorse,
 }
 
-/// One line. A withdrawal repeats what it withdraws.
+/// One line. A withdrawal and an endorsement repeat what they are about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Line {
@@ -44,6 +46,9 @@ pub(crate) struct Line {
     pub(crate) size: u64,
     pub(crate) capability_hash: Digest,
     pub(crate) asks: Ask,
+    /// A bill of materials that was published with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sbom: Option<Digest>,
     pub(crate) signer: SignerId,
     /// Base64 of 64 bytes; empty when there is none.
     #[serde(default)]
@@ -66,7 +71,9 @@ impl Line {
     pub(crate) fn statement(&self) -> Vec<u8> {
         let Line { name, version, digest, capability_hash, .. } = self;
         match self.kind {
-            LineKind::Publish => PluginStatement { name, version, digest, capability_hash }.bytes(),
+            LineKind::Publish | LineKind::Endorse => {
+                PluginStatement { name, version, digest, capability_hash, sbom: self.sbom.as_ref() }.bytes()
+            }
             LineKind::Yank => {
                 let reason = self.reason.as_deref().unwrap_or_default();
                 YankStatement { name, version, digest, reason }.bytes()
@@ -152,10 +159,13 @@ impl Index {
             match index.check(line) {
                 Ok(parsed) => {
                     let versions = match parsed.kind {
-                        LineKind::Publish => &mut index.publications,
-                        LineKind::Yank => &mut index.withdrawals,
+                        LineKind::Publish => Some(&mut index.publications),
+                        LineKind::Yank => Some(&mut index.withdrawals),
+                        LineKind::Endorse => None,
                     };
-                    versions.entry(plain(&parsed.version)).or_insert(index.lines.len());
+                    if let Some(versions) = versions {
+                        versions.entry(plain(&parsed.version)).or_insert(index.lines.len());
+                    }
                     index.lines.push(parsed);
                     index.head = Digest::of(line);
                     index.unterminated = after.is_none();
@@ -195,6 +205,14 @@ impl Index {
             (LineKind::Publish, None) => Ok(parsed),
             (LineKind::Publish, Some(_)) => Err(format!("version `{}` is published twice", parsed.version)),
             (LineKind::Yank, Some(line)) if line.digest == parsed.digest => Ok(parsed),
+            (LineKind::Endorse, Some(line)) => {
+                let same = (line.digest, line.capability_hash, line.sbom);
+                match same == (parsed.digest, parsed.capability_hash, parsed.sbom) {
+                    true => Ok(parsed),
+                    false => Err(format!("it endorses `{}`, which was never published so", parsed.version)),
+                }
+            }
+            (LineKind::Endorse, None) => Err(format!("it endorses `{}`, which is not there", parsed.version)),
             (LineKind::Yank, _) => Err(format!("it withdraws `{}`, which was never published so", parsed.version)),
         }
     }
@@ -207,6 +225,11 @@ impl Index {
     /// The line that withdrew a version.
     pub(crate) fn yanked(&self, version: &Version) -> Option<&Line> {
         self.withdrawals.get(&plain(version)).map(|line| &self.lines[*line])
+    }
+
+    /// The lines by which others signed a version too.
+    pub(crate) fn endorsed(&self, version: &Version) -> impl Iterator<Item = &Line> {
+        self.of(LineKind::Endorse).filter(move |line| plain(&line.version) == plain(version))
     }
 
     /// The lines of a kind, in their order.

@@ -34,6 +34,8 @@ pub enum NewSigner {
 pub struct PublishOptions {
     /// Whether a key may go on with a plugin that other keys have signed so far.
     pub new_signer: NewSigner,
+    /// A bill of materials: a JSON document, as CycloneDX and SPDX have it.
+    pub sbom: Option<Vec<u8>>,
 }
 
 /// What was published or withdrawn.
@@ -72,6 +74,7 @@ impl FolderRegistry {
         if !problems.is_empty() {
             return Err(Error::Invalid { what: format!("{}@{}", manifest.name, manifest.version), problems });
         }
+        check_sbom(&manifest, options.sbom.as_deref())?;
         let _lock = self.lock()?;
         let index = self.index(&manifest.name)?;
         index.intact()?;
@@ -85,6 +88,7 @@ impl FolderRegistry {
             size: component.len() as u64,
             capability_hash: manifest.capability_hash(),
             asks: manifest.permissions.without_reasons(),
+            sbom: options.sbom.as_deref().map(Digest::of),
             signer: public.id(),
             signature: String::new(),
             time,
@@ -94,6 +98,9 @@ impl FolderRegistry {
         let already_there = self.may_publish(&index, &manifest, &line, options)?;
         self.write_key(&public)?;
         self.write_blob(&line.digest, component)?;
+        if let (Some(digest), Some(sbom)) = (&line.sbom, &options.sbom) {
+            self.write_blob(digest, sbom)?;
+        }
         line.signature = STANDARD.encode(key.sign(&line.statement()));
         self.finish(&index, line, already_there)
     }
@@ -153,6 +160,54 @@ impl FolderRegistry {
         self.finish(&index, line, already_there)
     }
 
+    /// Signs a version that somebody else has published, for policies that want more than one signer. Doing it again does nothing.
+    ///
+    /// # Errors
+    /// When there is no such version, it was withdrawn, the registry's bytes are not those that were published, or the folder cannot
+    /// be written.
+    pub fn endorse(
+        &self,
+        name: &PluginName,
+        version: &Version,
+        key: &SigningKey,
+        time: Timestamp,
+    ) -> Result<Published, Error> {
+        self.known_index(name)?;
+        let _lock = self.lock()?;
+        let index = self.index(name)?;
+        index.intact()?;
+        let published = index.published(version).ok_or_else(|| Error::UnknownVersion {
+            name: name.clone(),
+            requirement: version.to_string(),
+            known: index.of(LineKind::Publish).map(|line| line.version.clone()).collect(),
+        })?;
+        if let Some(yank) = index.yanked(version) {
+            return Err(crate::verify::yanked(&index, published, yank));
+        }
+        // Nobody signs what they cannot have looked at.
+        let gathered = self.gather(&index, published)?;
+        let found = Digest::of(&gathered.bytes);
+        if found != published.digest {
+            return Err(Error::DigestMismatch {
+                what: published.what(),
+                expected: published.digest.to_string(),
+                found: found.to_string(),
+            });
+        }
+        let signer = key.public().id();
+        let mut line = Line {
+            kind: LineKind::Endorse,
+            signer: signer.clone(),
+            signature: String::new(),
+            time,
+            ..published.clone()
+        };
+        let already_there = published.signer == signer || index.endorsed(version).any(|line| line.signer == signer);
+        self.write_key(&key.public())?;
+        line.signature = STANDARD.encode(key.sign(&line.statement()));
+        self.finish(&index, line, already_there)
+    }
+
     fn lock(&self) -> Result<File, Error> {
         storage::make_folder(&self.dir, "index")?;
         storage::lock(&self.dir, LOCK)
@@ -173,6 +228,9 @@ impl FolderRegistry {
             let taken = |how: String| {
                 Err(Error::AlreadyPublished { name: line.name.clone(), version: line.version.clone(), how })
             };
+            if there.digest == line.digest && line.sbom.is_some() && there.sbom != line.sbom {
+                return taken("with another bill of materials, or none".to_owned());
+            }
             return match (there.digest == line.digest, there.signer == line.signer) {
                 (true, true) => Ok(true),
                 (true, false) => taken(format!("by `{}`", there.signer)),
@@ -249,6 +307,26 @@ impl FolderRegistry {
         }
         let repaired = if already_there { 0 } else { index.torn };
         Ok(Published { name, version, digest, capability_hash, signer, already_there, repaired })
+    }
+}
+
+fn check_sbom(manifest: &Manifest, sbom: Option<&[u8]>) -> Result<(), Error> {
+    let Some(sbom) = sbom else { return Ok(()) };
+    let wrong = if sbom.len() as u64 > crate::find::MOST_SBOM_BYTES {
+        Some(format!("it has {} bytes, at most {} are allowed", sbom.len(), crate::find::MOST_SBOM_BYTES))
+    } else {
+        serde_json::from_slice::<serde::de::IgnoredAny>(sbom).err().map(|error| format!("it is no JSON: {error}"))
+    };
+    match wrong {
+        None => Ok(()),
+        Some(reason) => Err(Error::Invalid {
+            what: format!("the bill of materials of {}@{}", manifest.name, manifest.version),
+            problems: vec![package::Problem {
+                code: orch_core::Code::Usage,
+                message: reason,
+                help: Some("give a CycloneDX or SPDX document in JSON".to_owned()),
+            }],
+        }),
     }
 }
 

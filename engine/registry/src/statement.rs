@@ -4,13 +4,17 @@ use orch_core::{Digest, PluginName, canonical_json};
 use semver::Version;
 use serde::Serialize;
 
-/// `name` in this `version` is the component `digest` and asks for what `capability_hash` stands for.
+/// `name` in this `version` is the component `digest` and asks for what `capability_hash` stands for. Who endorses a
+/// version signs the same.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct PluginStatement<'a> {
     pub(crate) name: &'a PluginName,
     pub(crate) version: &'a Version,
     pub(crate) digest: &'a Digest,
     pub(crate) capability_hash: &'a Digest,
+    /// Its bill of materials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sbom: Option<&'a Digest>,
 }
 
 /// `name` in this `version`, which was `digest`, is withdrawn for a reason.

@@ -3,7 +3,7 @@
 use crate::component::{Extern, Shape};
 use crate::error::shown;
 use crate::schema;
-use orch_core::{Ask, Code, Manifest};
+use orch_core::{Ask, Capability, Code, Manifest};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -30,7 +30,17 @@ impl Problem {
 }
 
 const RUNNER: &str = "orch:task/runner";
-const ARTIFACTS: &str = "orch:task/artifacts";
+/// Interfaces of the contract with authority: linked when the manifest asks for this, as the line says.
+const ASKED: [(&str, Capability, &str); 4] = [
+    ("orch:task/artifacts", Capability::Artifacts, "artifacts: [{ name: …, reason: … }]"),
+    (
+        "orch:task/secrets",
+        Capability::Secrets,
+        "secrets: [{ name: …, audience: [{ host: … }], inject: { header: … }, reason: … }]",
+    ),
+    ("orch:task/state", Capability::Kv, "kv: [{ bucket: …, quota: …, reason: … }]"),
+    ("orch:task/exec", Capability::Exec, "exec: [{ alias: …, reason: … }]"),
+];
 /// The contract's versions that this engine speaks begin so.
 const CONTRACT: &str = "0.1.";
 /// The versions of WASI that it links begin so.
@@ -39,8 +49,8 @@ const WASI: &str = "0.2.";
 /// Interfaces of the contract without authority: linked for every plugin.
 const PLAIN: [&str; 4] = ["orch:task/context", "orch:task/report", "orch:task/findings", "orch:task/task-types"];
 /// WASI packages that are linked for every plugin and can do nothing without a grant.
-const POWERLESS: [&str; 6] =
-    ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
+const POWERLESS: [&str; 7] =
+    ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/", "wasi:http/"];
 
 /// A list of plugin tasks that a person can still read.
 const MOST_TASKS: usize = 100;
@@ -102,13 +112,14 @@ fn check_import(import: &Extern, manifest: &Manifest) -> Option<Problem> {
     if !import.instance {
         return missing("which is no interface");
     }
-    if interface == ARTIFACTS && version.starts_with(CONTRACT) {
-        return manifest.permissions.artifacts.is_empty().then(|| {
-            Problem::new(Code::ManifestLies, format!("it imports `{shown}`, and its manifest asks for no artifact"))
-                .help("add to plugin.yaml: permissions: { artifacts: [{ name: …, reason: … }] }")
+    let asked = ASKED.iter().find(|(known, ..)| *known == interface);
+    if let Some((_, kind, line)) = asked.filter(|_| version.starts_with(CONTRACT)) {
+        return (!manifest.permissions.kinds().contains(kind)).then(|| {
+            let message = format!("it imports `{shown}`, and its manifest asks for no `{}`", kind.word());
+            Problem::new(Code::ManifestLies, message).help(format!("add to plugin.yaml: permissions: {{ {line} }}"))
         });
     }
-    if interface == ARTIFACTS || PLAIN.contains(&interface) {
+    if asked.is_some() || PLAIN.contains(&interface) {
         return match version.starts_with(CONTRACT) {
             true => None,
             false => missing(&format!("and this version supports `{CONTRACT}x` of it")),
@@ -170,10 +181,18 @@ fn check_manifest(manifest: &Manifest) -> Vec<Problem> {
 fn repeated(ask: &Ask) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let fs = ask.fs.iter().map(|item| format!("permissions.fs: {}", item.mount));
+    let net = ask.net.iter().map(|item| format!("permissions.net: {}", item.rule));
     let env = ask.env.iter().map(|item| format!("permissions.env: {}", item.name));
+    let secrets = ask.secrets.iter().map(|item| format!("permissions.secrets: {}", item.name));
+    let exec = ask.exec.iter().map(|item| format!("permissions.exec: {}", item.alias));
+    let kv = ask.kv.iter().map(|item| format!("permissions.kv: {}", item.bucket));
     let artifacts = ask.artifacts.iter().map(|item| format!("permissions.artifacts: {}", item.name));
     let mut problems: Vec<_> = fs
+        .chain(net)
         .chain(env)
+        .chain(secrets)
+        .chain(exec)
+        .chain(kv)
         .chain(artifacts)
         .filter(|item| !seen.insert(item.clone()))
         .map(|item| format!("`{item}` stands twice"))

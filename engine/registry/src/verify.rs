@@ -27,8 +27,10 @@ pub enum Check {
     Digest,
     /// The signature is by the key of the signer that the index names.
     Signature,
-    /// The policy trusts this signer with this plugin.
+    /// The policy trusts those who signed with this plugin.
     Trust,
+    /// It has a bill of materials, if the policy wants one.
+    Sbom,
     /// Name, version and permissions in the component are those of the index.
     Manifest,
     /// The component imports what its manifest asks for and nothing that this version lacks.
@@ -37,7 +39,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order in which a refusal is reported.
-    pub const ALL: [Check; 9] = [
+    pub const ALL: [Check; 10] = [
         Check::Chain,
         Check::Lock,
         Check::NotYanked,
@@ -45,6 +47,7 @@ impl Check {
         Check::Digest,
         Check::Signature,
         Check::Trust,
+        Check::Sbom,
         Check::Manifest,
         Check::Imports,
     ];
@@ -59,6 +62,7 @@ impl Check {
             Check::Digest => "digest",
             Check::Signature => "signature",
             Check::Trust => "trusted signer",
+            Check::Sbom => "bill of materials",
             Check::Manifest => "manifest",
             Check::Imports => "imports",
         }
@@ -84,6 +88,10 @@ pub(crate) enum Origin<'a> {
         key: Option<&'a str>,
         /// The line that withdrew it, and the key file of who signed that.
         yank: Option<(&'a Line, Option<&'a str>)>,
+        /// Who else signed it, each with its key file.
+        endorsements: Vec<(&'a Line, Option<&'a str>)>,
+        /// The digest of the bill of materials that the registry has for the one that the line names.
+        sbom: Option<Digest>,
     },
     /// A file that a workflow names, with its path if known.
     File,
@@ -156,6 +164,7 @@ pub(crate) fn examine(facts: &Facts<'_>) -> Examined {
         (Check::Digest, finding(right_bytes)),
         (Check::Signature, finding(facts.signature())),
         (Check::Trust, finding(facts.trust())),
+        (Check::Sbom, finding(facts.sbom())),
         (Check::Manifest, manifest_holds),
         (Check::Imports, imports),
     ];
@@ -290,23 +299,67 @@ impl Facts<'_> {
     }
 
     fn trust(&self) -> Result<String, Error> {
-        let Origin::Index { line, .. } = &self.origin else { return Ok(A_FILE.to_owned()) };
-        match self.policy.trusts(&line.name, &line.signer) {
-            true => Ok(format!("{} by {}", line.signer, self.policy.origin)),
-            false => Err(Error::Untrusted {
+        let Origin::Index { line, endorsements, .. } = &self.origin else { return Ok(A_FILE.to_owned()) };
+        // An endorsement that is not valid is no reason to refuse what others signed; it just does not count.
+        let valid = endorsements.iter().filter(|(line, key)| signed(line, *key).is_ok()).map(|(line, _)| &line.signer);
+        let mut signers = vec![line.signer.clone()];
+        for signer in valid {
+            if !signers.contains(signer) {
+                signers.push(signer.clone());
+            }
+        }
+        let who = signers.iter().map(|signer| signer.as_str()).collect::<Vec<_>>().join(", ");
+        if self.policy.trusts(&line.name, &signers) {
+            return Ok(format!("{who} by {}", self.policy.origin));
+        }
+        let origin = shown(&self.policy.origin);
+        let wanted = self.policy.trust.iter().filter(|rule| rule.plugins.matches(line.name.as_str()));
+        if let Some(rule) = wanted.into_iter().find(|rule| rule.at_least > 1) {
+            let known: Vec<_> = rule.signers.iter().map(|signer| signer.as_str()).collect();
+            return Err(Error::Untrusted {
                 what: line.what(),
-                reason: format!("{} does not trust `{}` with `{}`", shown(&self.policy.origin), line.signer, line.name),
-                help: Some(match self.policy.is_built_in() {
-                    true => format!(
-                        "if you know that key: `orch-wasm keys trust FILE`, the file is `keys/{}.pub` in the registry",
-                        line.signer
-                    ),
-                    false => format!(
-                        "if you know that key, add to policy.yaml: trust: [{{ plugins: {}, signers: [{}] }}]",
-                        line.name, line.signer
-                    ),
-                }),
+                reason: format!(
+                    "{origin} wants {} of {} to have signed it, and {who} did",
+                    rule.at_least,
+                    known.join(", ")
+                ),
+                help: Some(format!("have another of them run `orch-wasm plugin endorse {}`", line.what())),
+            });
+        }
+        Err(Error::Untrusted {
+            what: line.what(),
+            reason: format!("{origin} does not trust `{}` with `{}`", line.signer, line.name),
+            help: Some(match self.policy.is_built_in() {
+                true => format!(
+                    "if you know that key: `orch-wasm keys trust FILE`, the file is `keys/{}.pub` in the registry",
+                    line.signer
+                ),
+                false => format!(
+                    "if you know that key, add to policy.yaml: trust: [{{ plugins: {}, signers: [{}] }}]",
+                    line.name, line.signer
+                ),
             }),
+        })
+    }
+
+    fn sbom(&self) -> Result<String, Error> {
+        let (found, name) = match &self.origin {
+            Origin::File => (None, None),
+            Origin::Index { line, sbom, .. } => (line.sbom.as_ref().map(|wanted| (wanted, sbom)), Some(&line.name)),
+        };
+        let required = name.is_some_and(|name| self.policy.requires_sbom(name));
+        match found {
+            Some((wanted, Some(found))) if wanted == found => Ok(wanted.to_string()),
+            Some((wanted, _)) => Err(untrusted(
+                self.what(),
+                format!("the registry does not have its bill of materials {wanted}, or has another in its place"),
+            )),
+            None if required => Err(Error::Untrusted {
+                what: self.what(),
+                reason: format!("{} wants a bill of materials, and it has none", shown(&self.policy.origin)),
+                help: Some("have the publisher publish the next version with `--sbom FILE`".to_owned()),
+            }),
+            None => Ok("none".to_owned()),
         }
     }
 
@@ -365,7 +418,7 @@ fn signed(line: &Line, key: Option<&str>) -> Result<(), Error> {
 
 /// Whether a withdrawal is by somebody who may withdraw. One that is not is no reason to run the version, nor to take another.
 pub(crate) fn valid_yank(yank: &Line, line: &Line, key: Option<&str>, policy: &Policy) -> Result<(), Error> {
-    if yank.signer != line.signer && !policy.trusts(&line.name, &yank.signer) {
+    if yank.signer != line.signer && !policy.trusts(&line.name, std::slice::from_ref(&yank.signer)) {
         let reason = format!("it was withdrawn by `{}`, who has nothing to say about it", yank.signer);
         return Err(untrusted(line.what(), reason));
     }

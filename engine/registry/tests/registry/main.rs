@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests; the lint only knows functions with `#[test]`")]
 
 mod concurrent;
+mod endorse;
 mod hostile;
 mod keys;
 mod lock;

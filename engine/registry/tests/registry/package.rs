@@ -105,13 +105,20 @@ fn the_binary_is_the_truth() {
     imports(r#"(import "orch:task/artifacts@0.2.0" (instance))"#, artifacts(), "OW0402");
     imports(r#"(import "orch:task/artifacts" (instance))"#, artifacts(), "OW0402");
     imports(r#"(import "orch:task/context@1.0.0" (instance))"#, json!({}), "supports `0.1.x`");
-    imports(r#"(import "orch:task/exec@0.1.0" (instance))"#, json!({}), "which this version does not have");
+    for (interface, asks) in [
+        ("secrets", json!({ "secrets": [{ "name": "t", "audience": [], "reveal": true }] })),
+        ("state", json!({ "kv": [{ "bucket": "b", "quota": "1MiB" }] })),
+        ("exec", json!({ "exec": [{ "alias": "a" }] })),
+    ] {
+        let import = format!(r#"(import "orch:task/{interface}@0.1.0" (instance))"#);
+        imports(&import, asks, "");
+        imports(&import, json!({}), "OW0213 it imports");
+    }
+    imports(r#"(import "orch:task/shell@0.1.0" (instance))"#, json!({}), "which this version does not have");
     imports(r#"(import "orch:tasks/context@0.1.0" (instance))"#, json!({}), "which this version does not have");
-    imports(
-        r#"(import "wasi:http/outgoing-handler@0.2.0" (instance))"#,
-        json!({}),
-        "OW0402 it imports `wasi:http/outgoing-handler@0.2.0`",
-    );
+    // It is linked for all, and reaches nothing without a grant.
+    imports(r#"(import "wasi:http/outgoing-handler@0.2.0" (instance))"#, json!({}), "");
+    imports(r#"(import "wasi:http/outgoing-handler@0.3.0" (instance))"#, json!({}), "supports `0.2.x`");
     imports(r#"(import "wasi:filesystem/types@0.3.0" (instance))"#, json!({}), "supports `0.2.x`");
     imports(r#"(import "acme:own/thing@0.1.0" (instance))"#, json!({}), "which this version does not have");
     imports(r#"(import "orch:task/report@0.1.0" (func))"#, json!({}), "which is no interface");

@@ -179,7 +179,7 @@ fn a_component_that_imports_more_than_it_says_is_refused_even_when_signed() {
         1,
     );
     let lie = package::embed(&crate::support::component(&text), &manifest("orch/tool", "1.0.0", json!({}))).unwrap();
-    refused(world.publish(&lie), Code::ManifestLies, "asks for no artifact");
+    refused(world.publish(&lie), Code::ManifestLies, "asks for no `artifacts`");
     // A publisher with a tool of its own writes it all the same.
     let digest = Digest::of(&lie);
     std::fs::create_dir_all(world.blob(&digest).parent().unwrap()).unwrap();
@@ -189,7 +189,7 @@ fn a_component_that_imports_more_than_it_says_is_refused_even_when_signed() {
         line["size"] = json!(lie.len());
         line["signature"] = json!(sign(&world.key, line));
     });
-    refused(world.find("*"), Code::ManifestLies, "asks for no artifact");
+    refused(world.find("*"), Code::ManifestLies, "asks for no `artifacts`");
 }
 
 #[test]
@@ -253,7 +253,11 @@ fn trust_is_by_name() {
     world.tool("1.0.0");
     let id = world.key.public().id();
     let rule = |pattern: &str| {
-        let trust = vec![TrustRule { plugins: orch_core::NamePattern(pattern.to_owned()), signers: vec![id.clone()] }];
+        let trust = vec![TrustRule {
+            plugins: orch_core::NamePattern(pattern.to_owned()),
+            signers: vec![id.clone()],
+            at_least: 1,
+        }];
         Policy { trust, ..trusting(vec![]) }
     };
     for (pattern, expected) in
@@ -301,7 +305,7 @@ fn files_run_only_where_the_policy_admits_them() {
         1,
     );
     let lie = package::embed(&crate::support::component(&text), &manifest("orch/tool", "1.0.0", json!({}))).unwrap();
-    refused(find_file(&lie, &policy, None), Code::ManifestLies, "asks for no artifact");
+    refused(find_file(&lie, &policy, None), Code::ManifestLies, "asks for no `artifacts`");
     assert_eq!(outcome(find_file(&package, &policy, None)), "1.0.0");
 }
 

@@ -117,7 +117,10 @@ fn a_new_key_goes_on_and_can_withdraw_what_the_old_one_signed() {
     let old = std::mem::replace(&mut world.key, SigningKey::generate().unwrap());
     let next = pack("orch/tool", "1.1.0", "", json!({}));
     refused(world.publish(&next), Code::Untrusted, "has signed this plugin so far");
-    world.registry.publish(&next, &world.key, NOW, &PublishOptions { new_signer: NewSigner::Accept }).unwrap();
+    world
+        .registry
+        .publish(&next, &world.key, NOW, &PublishOptions { new_signer: NewSigner::Accept, sbom: None })
+        .unwrap();
     assert!(world.outcome("*").starts_with("OW0206"), "the policy decides whom to trust");
     world.policy = trusting(vec![world.key.public().id()]);
     assert_eq!(world.outcome("*"), "1.1.0");
