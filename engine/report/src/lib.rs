@@ -4,6 +4,7 @@
 //! Text of guests never reaches a terminal or a report as it is: see [`orch_core::visible`].
 
 mod diagnostics;
+pub mod evidence;
 mod json;
 mod junit;
 mod live;

@@ -38,6 +38,9 @@ pub fn markdown(run: &str, view: &RunView) -> String {
         if let Some(retries) = task.retry_words() {
             outcome.push_str(&format!(", {retries}"));
         }
+        if task.usage.tainted {
+            outcome.push_str(", was shown a secret");
+        }
         out.push_str(&format!(
             "| {} | {outcome} | {} | {} | {} |\n",
             cell(task.id.as_str(), 64),

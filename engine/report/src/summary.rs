@@ -294,6 +294,9 @@ pub fn task_table(view: &RunView, style: Style) -> String {
         if let Some(run) = &task.reused {
             more.push_str(&format!("  from run {}", run.short()));
         }
+        if task.usage.tainted {
+            more.push_str("  was shown a secret");
+        }
         for said in &task.said {
             more.push_str(&format!("  {} by {}", answered(said.answer), visible(&said.by)));
         }

@@ -2,7 +2,7 @@
 
 use orch_core::{
     Answer, CancelReason, Decision, Digest, Event, Failure, Finding, FindingStatus, GateDecision, Hook, Record,
-    Refusal, RunId, RunOutcome, Severity, StoredArtifact, TaskId, TaskKind, TaskOutcome, Timestamp, Usage, Verdict,
+    Refusal, RunId, RunOutcome, Severity, StoredArtifact, TaskId, TaskKind, TaskOutcome, Timestamp, Usage,
 };
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
@@ -232,7 +232,7 @@ impl RunView {
         });
         finished
             .flat_map(|task| {
-                let granted = task.decisions.iter().filter(|decision| decision.verdict == Verdict::Allowed);
+                let granted = task.decisions.iter().filter(|decision| decision.verdict.holds());
                 granted
                     .filter(|decision| !task.usage.used.contains(&decision.rule))
                     .map(|decision| UnusedGrant { task: task.id.clone(), rule: decision.rule.clone() })
@@ -325,6 +325,7 @@ impl TaskRow {
                 self.usage.wall_ms += usage.wall_ms;
                 self.usage.memory = self.usage.memory.max(usage.memory);
                 self.usage.log_cut += usage.log_cut;
+                self.usage.tainted |= usage.tainted;
                 let new = usage.used.iter().filter(|rule| !self.usage.used.contains(rule)).cloned().collect::<Vec<_>>();
                 self.usage.used.extend(new);
                 // Hooks that take back what items did have no end of their own as a whole.

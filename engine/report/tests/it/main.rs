@@ -66,6 +66,7 @@ fn records() -> Vec<Record> {
         target: EVIL.into(),
         by: RefusedBy::Engine,
         reason: EVIL.into(),
+        counted: false,
         fix: Some("grant it".into()),
     };
     let usage = Usage { wall_ms: 1_234, used: vec!["fs source read".into()], ..Usage::default() };
