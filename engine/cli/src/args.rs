@@ -1,7 +1,7 @@
 //! The command line. Each verb has an example in its help; `docs/cli.md` is generated from this file.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use orch_core::{PluginName, StepId, TaskId};
+use orch_core::{PluginName, SecretName, StepId, TaskId};
 use std::path::PathBuf;
 
 /// Runs workflows of tasks that nobody has to trust.
@@ -163,9 +163,21 @@ pub(crate) enum Verb {
     /// Make, check and publish plugins
     #[command(subcommand)]
     Plugin(PluginVerb),
+    /// Prove what a run did to somebody who has nothing else of it
+    #[command(subcommand)]
+    Evidence(EvidenceVerb),
+    /// Test what a policy allows and refuses
+    #[command(subcommand)]
+    Policy(PolicyVerb),
+    /// Find out which permissions a run needed
+    #[command(subcommand)]
+    Permissions(PermissionsVerb),
     /// Signing keys, and whose plugins to trust
     #[command(subcommand)]
     Keys(KeysVerb),
+    /// Secrets that this installation keeps, encrypted
+    #[command(subcommand)]
+    Secrets(SecretsVerb),
     /// The cache of compiled code
     #[command(subcommand)]
     Cache(CacheVerb),
@@ -189,6 +201,70 @@ pub(crate) enum Verb {
     Reference,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvidenceVerb {
+    /// Write a signed statement of a run: its plan, log, plugins and signers, grants, refusals, findings and approvals
+    #[command(
+        after_help = "Examples:\n  orch-wasm evidence export latest\n  orch-wasm evidence export 4f2a --out evidence.json --key release.key"
+    )]
+    Export {
+        /// A run that is over: id, unique part of it, or `latest`
+        run: String,
+        /// The file to write; else `<run>.evidence.json`
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// The key to sign with; else this installation's
+        #[arg(long)]
+        key: Option<PathBuf>,
+        #[command(flatten)]
+        state: StateArguments,
+    },
+    /// Check such a statement: needs the file and a public key, and nothing of the run
+    #[command(
+        after_help = "Examples:\n  orch-wasm evidence verify evidence.json --key release.pub\n  orch-wasm evidence verify evidence.json --format json"
+    )]
+    Verify {
+        /// The file
+        file: PathBuf,
+        /// The public key that has to have signed it; else any that this installation trusts
+        #[arg(long)]
+        key: Option<PathBuf>,
+        /// How to print it
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Ask a policy cases with known answers
+    #[command(
+        after_help = "Examples:\n  orch-wasm policy test policy-cases.yaml\n  orch-wasm policy test cases.yaml --policy /etc/orch-wasm/policy.yaml --format json"
+    )]
+    Test {
+        /// The file with the cases
+        cases: PathBuf,
+        /// The policy file; else the one of this installation, else `policy.yaml` beside the cases, else the built-in policy
+        #[arg(long, env = "ORCH_WASM_POLICY")]
+        policy: Option<PathBuf>,
+        /// How to print it
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PermissionsVerb {
+    /// Print the smallest grants with which a run would have done the same
+    #[command(after_help = "Example:\n  orch-wasm permissions suggest latest")]
+    Suggest {
+        /// A run: id, unique part of it, or `latest`
+        run: String,
+        #[command(flatten)]
+        state: StateArguments,
+    },
+}
+
 /// Where a workflow and what belongs to it are found.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WorkflowArguments {
@@ -198,6 +274,10 @@ pub(crate) struct WorkflowArguments {
     /// An input of the workflow, as `name=value`; may be given again
     #[arg(long = "input", short = 'i', value_name = "NAME=VALUE")]
     pub(crate) inputs: Vec<String>,
+    /// Changes nothing outside: no file is written, only requests that look are made, only programs that are marked
+    /// `read-only` are run, whatever was granted
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// The registry folder; else `registry/` beside the workflow or in a folder above it
     #[arg(long, env = "ORCH_WASM_REGISTRY")]
     pub(crate) registry: Option<PathBuf>,
@@ -258,10 +338,11 @@ pub(crate) struct RerunArguments {
 
 impl RerunArguments {
     /// What `run` would be given, with these inputs.
-    pub(crate) fn as_workflow(&self, inputs: Vec<String>) -> WorkflowArguments {
+    pub(crate) fn as_workflow(&self, inputs: Vec<String>, dry_run: bool) -> WorkflowArguments {
         WorkflowArguments {
             file: self.state.workflow.clone(),
             inputs,
+            dry_run,
             registry: self.registry.clone(),
             policy: self.policy.clone(),
             state: self.state.state.clone(),
@@ -462,6 +543,22 @@ pub(crate) enum PluginVerb {
         plugin: PathBuf,
         #[command(flatten)]
         registry: RegistryArguments,
+        /// A bill of materials to publish with it, in JSON (CycloneDX or SPDX)
+        #[arg(long, value_name = "FILE")]
+        sbom: Option<PathBuf>,
+        /// The signing key; else the one of this installation
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
+    /// Sign a version that somebody else published, for policies that want more than one signer
+    #[command(after_help = "Example:\n  orch-wasm plugin endorse orch/secret-scan 1.2.0 --key review.key")]
+    Endorse {
+        /// `namespace/name`
+        name: PluginName,
+        /// The version
+        version: semver::Version,
+        #[command(flatten)]
+        registry: RegistryArguments,
         /// The signing key; else the one of this installation
         #[arg(long)]
         key: Option<PathBuf>,
@@ -527,6 +624,30 @@ pub(crate) enum KeysVerb {
     /// Print this installation's public key
     #[command(after_help = "Example:\n  orch-wasm keys show")]
     Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsVerb {
+    /// Keep a value, which is read from standard input or asked for; never an argument
+    #[command(
+        after_help = "Examples:\n  orch-wasm secrets set github-token\n  orch-wasm secrets set github-token < token.txt"
+    )]
+    Set {
+        /// What workflows call it, as in `from: store:github-token`
+        name: SecretName,
+    },
+    /// List the names of the secrets; values are never shown
+    #[command(after_help = "Example:\n  orch-wasm secrets list --format json")]
+    List {
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Take a secret away
+    #[command(after_help = "Example:\n  orch-wasm secrets rm github-token")]
+    Rm {
+        /// Its name
+        name: SecretName,
+    },
 }
 
 #[derive(Debug, Subcommand)]

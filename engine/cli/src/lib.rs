@@ -9,6 +9,7 @@ mod failure;
 mod people;
 mod places;
 mod prepare;
+mod secrets;
 mod terminal;
 
 use clap::Parser;
@@ -18,9 +19,13 @@ use std::sync::Arc;
 
 /// Runs the program with the arguments of this process.
 pub fn main(faults: Arc<dyn Faults>) -> ExitCode {
-    // The hidden verb of the compiling child comes before everything else: it must not read any configuration.
-    if std::env::args_os().nth(1).is_some_and(|verb| verb == prepare::COMPILE_VERB) {
+    // The hidden verbs of children come before everything else: they must not read any configuration.
+    let verb = std::env::args_os().nth(1);
+    if verb.as_ref().is_some_and(|verb| verb == prepare::COMPILE_VERB) {
         return ExitCode::from(orch_host::compile_in_this_process(orch_host::CompileLimits::default()));
+    }
+    if verb.is_some_and(|verb| verb == prepare::EXEC_VERB) {
+        return ExitCode::from(orch_host::exec_in_this_process());
     }
     terminal::die_quietly_on_broken_pipe();
     let arguments = args::Arguments::parse();

@@ -7,12 +7,15 @@ use crate::failure::{Failure, Problems};
 use crate::places::{self, WorkflowPlace};
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_core::{
-    Blobs, Code, Diagnostic, Digest, Faults, FoundPlugin, NamePattern, Policy, SignerId, Source, Sources, TrustRule,
+    Blobs, Code, Diagnostic, Digest, Faults, FoundPlugin, KvStore, NamePattern, Policy, SecretSource, SignerId, Source,
+    Sources, TrustRule,
 };
-use orch_host::{CompileLimits, Compiler, Host, HostOptions};
+use orch_host::{CompileLimits, Compiler, Host, HostOptions, Launcher, NetworkOptions};
 use orch_registry::{FolderRegistry, LockFile, LockSource, LockState, LockedPlugin, PublicKey};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
-use orch_workflow::{NestedFiles, Plan, PlanRequest, PlannedKind, PluginReference, Resolved, UsedPlugin, Workflow};
+use orch_workflow::{
+    NestedFiles, Plan, PlanRequest, PlannedKind, PluginReference, PluginTerms, Resolved, UsedPlugin, Workflow,
+};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -22,6 +25,9 @@ use std::sync::Arc;
 
 /// The hidden verb of the compiling child.
 pub(crate) const COMPILE_VERB: &str = "__compile-component";
+
+/// The hidden verb with which this program starts itself to run a program of the host.
+pub(crate) const EXEC_VERB: &str = "__exec";
 
 /// Bytes of a workflow, policy, waivers or manifest file. The parser's own bound is the same; this one spares reading more.
 const MOST_SOURCE: u64 = 1 << 20;
@@ -134,9 +140,24 @@ pub(crate) fn load_policy(given: Option<&Path>, folder: &Utf8Path) -> anyhow::Re
     let (mut policy, _) = accept(&source, orch_workflow::parse_policy(&source, &place.folder))?;
     if policy.trust.is_empty() {
         // A policy without rules about signers is about something else: who may sign is then this installation's own choice.
-        policy.trust.push(TrustRule { plugins: NamePattern("*".to_owned()), signers: trusted_signers()? });
+        policy.trust.push(TrustRule { plugins: NamePattern("*".to_owned()), signers: trusted_signers()?, at_least: 1 });
     }
     Ok(policy)
+}
+
+/// How the network is reached, as a policy says.
+pub(crate) fn network(policy: &Policy) -> NetworkOptions {
+    NetworkOptions {
+        name_servers: policy.name_servers.clone(),
+        root_files: policy.roots.files.iter().map(|file| file.clone().into_std_path_buf()).collect(),
+        platform_roots: !policy.roots.only_files,
+    }
+}
+
+/// Cases for a policy.
+pub(crate) fn load_policy_cases(place: &WorkflowPlace) -> Result<Vec<orch_workflow::PolicyCase>, Problems> {
+    let source = read_source(&place.file, &place.shown).map_err(one_problem)?;
+    accept(&source, orch_workflow::parse_policy_cases(&source, &place.folder)).map(|(cases, _)| cases)
 }
 
 /// Signers that this installation trusts: its own key and those that `keys trust` added.
@@ -221,6 +242,7 @@ pub(crate) fn prepare(arguments: &WorkflowArguments, mode: LockMode) -> anyhow::
         workflow: &loaded.workflow,
         source: &loaded.source,
         folder: &place.folder,
+        dry_run: arguments.dry_run,
         inputs: &inputs,
         nested: &nested,
         plugins: &resolved,
@@ -299,9 +321,15 @@ fn waivers(files: &[File<'_>], sources: &mut Sources) -> Result<WaiversFiles, Pr
 /// Opens every mount once, so that a wrong one is told with its place before anything runs.
 fn check_mounts(plan: &Plan, source: &Source) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
+    let mut checked: Vec<&PluginTerms> = Vec::new();
     for task in plan.tasks() {
         let PlannedKind::Plugin(plugin) = &task.kind else { continue };
-        if let Err(found) = orch_host::check_mounts(&plugin.grants) {
+        let terms = plan.terms(plugin);
+        if checked.iter().any(|known| std::ptr::eq(*known, terms)) {
+            continue;
+        }
+        checked.push(terms);
+        if let Err(found) = orch_host::check_mounts(&terms.grants) {
             problems.extend(found.into_iter().map(|problem| {
                 let message = format!("task `{}`: {problem}", task.id);
                 Diagnostic::error(Code::InvalidMount, &source.name, place_of(source, task.id.as_str()), message)
@@ -436,7 +464,13 @@ pub(crate) fn compiler() -> anyhow::Result<Compiler> {
 }
 
 /// A sandbox whose artifacts go to a state folder, and the store of those.
-pub(crate) fn host(faults: &Arc<dyn Faults>, state: &StateFolder) -> anyhow::Result<(Host, Arc<FolderBlobs>)> {
+pub(crate) fn host(
+    faults: &Arc<dyn Faults>,
+    state: &StateFolder,
+    store: &Arc<SqliteStore>,
+    secrets: Arc<dyn SecretSource>,
+    network: NetworkOptions,
+) -> anyhow::Result<(Host, Arc<FolderBlobs>)> {
     let blobs = Arc::new(FolderBlobs::with_faults(state.clone(), Arc::clone(faults)));
     // A cache that cannot be used costs time; doctor says why.
     let cache = match cache::open() {
@@ -448,10 +482,14 @@ pub(crate) fn host(faults: &Arc<dyn Faults>, state: &StateFolder) -> anyhow::Res
     };
     let options = HostOptions {
         compiler: compiler()?,
+        launcher: Launcher { program: std::env::current_exe()?, arguments: vec![EXEC_VERB.into()] },
         cache,
         blobs: Arc::clone(&blobs) as Arc<dyn Blobs>,
+        kv: Arc::clone(store) as Arc<dyn KvStore>,
         #[expect(clippy::disallowed_methods, reason = "the cli is where the environment is read")]
         env: Arc::new(|name| std::env::var(name).ok()),
+        network,
+        secrets,
         faults: Arc::clone(faults),
     };
     let host = Host::new(options).map_err(|error| Failure::new(Code::CompileFailed, error.to_string()))?;
@@ -463,7 +501,8 @@ pub(crate) fn scratch_host() -> anyhow::Result<(Host, tempfile::TempDir)> {
     let folder = tempfile::tempdir()?;
     let state = StateFolder::open(&folder.path().join("state")).map_err(Failure::from)?;
     let faults: Arc<dyn Faults> = Arc::new(orch_core::NoFaults);
-    let (host, _) = host(&faults, &state)?;
+    let store = Arc::new(SqliteStore::new(state.clone()));
+    let (host, _) = host(&faults, &state, &store, Arc::new(orch_core::NoSecrets), NetworkOptions::default())?;
     Ok((host, folder))
 }
 
@@ -482,8 +521,7 @@ pub(crate) fn keep(blobs: &FolderBlobs, prepared: &Prepared) -> Result<(), Failu
 /// Loads the plugins of a stored plan from what was kept of them: by digest, whatever the registry has by now.
 pub(crate) fn load_kept(host: &Host, blobs: &FolderBlobs, plan: &Plan) -> Result<(), Failure> {
     let mut loaded: Vec<Digest> = Vec::new();
-    for task in plan.tasks() {
-        let PlannedKind::Plugin(planned) = &task.kind else { continue };
+    for planned in plan.plugins() {
         let digest = planned.plugin.digest;
         if loaded.contains(&digest) {
             continue;

@@ -74,6 +74,7 @@ pub(crate) fn explain(decision: &Decision, used: bool, style: Style) -> String {
     let (verdict, refusal) = match &decision.verdict {
         Verdict::Allowed if used => (style.green("granted, used"), None),
         Verdict::Allowed => (style.green("granted"), None),
+        Verdict::Counted(refusal) => (style.yellow("granted, and only counted"), Some(refusal)),
         Verdict::LeftOut(refusal) => (style.yellow("left out"), Some(refusal)),
         Verdict::Refused(refusal) => (style.red("refused"), Some(refusal)),
     };

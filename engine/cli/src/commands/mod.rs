@@ -3,17 +3,21 @@
 mod answer;
 pub(crate) mod cache;
 mod doctor;
+mod evidence;
 mod explain;
 mod graph;
 mod init;
 mod keys;
 mod lock;
+mod permissions;
 mod plan;
 mod plugin;
+mod policy;
 mod reference;
 mod resume;
 mod run;
 mod runs;
+mod secrets;
 mod template;
 mod validate;
 
@@ -58,7 +62,11 @@ pub(crate) fn run(arguments: Arguments, faults: Arc<dyn Faults>) -> anyhow::Resu
         Verb::Runs(verb) => runs::run(context, &verb),
         Verb::Lock { workflow, update, accept } => lock::run(&workflow, update, accept),
         Verb::Plugin(verb) => plugin::run(&verb),
+        Verb::Evidence(verb) => evidence::run(context, &verb),
+        Verb::Policy(verb) => policy::run(context, &verb),
+        Verb::Permissions(verb) => permissions::run(context, &verb),
         Verb::Keys(verb) => keys::run(&verb),
+        Verb::Secrets(verb) => secrets::run(&verb),
         Verb::Cache(verb) => cache::run(&verb),
         Verb::Completions { shell } => completions(shell),
         Verb::Doctor { workflow } => doctor::run(context, &workflow),

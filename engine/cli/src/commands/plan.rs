@@ -6,7 +6,7 @@ use crate::args::{Format, WorkflowArguments};
 use crate::prepare::{self, LockMode, Prepared};
 use crate::terminal;
 use orch_core::Exit;
-use orch_workflow::{Each, PlannedKind, PlannedTask};
+use orch_workflow::{Each, Plan, PlannedKind, PlannedTask};
 
 pub(crate) fn run(context: &Context, arguments: &WorkflowArguments, format: Format) -> anyhow::Result<Exit> {
     let prepared = prepare::prepare(arguments, LockMode::Follow)?;
@@ -43,7 +43,7 @@ fn text(context: &Context, prepared: &Prepared) -> String {
     }
     for task in plan.tasks() {
         out.push('\n');
-        out.push_str(&head(task, |text| style.bold(text)));
+        out.push_str(&head(plan, task, |text| style.bold(text)));
         if let Some(condition) = &task.condition {
             out.push_str(&format!("  if {}\n", orch_core::visible(condition.text())));
         }
@@ -64,6 +64,7 @@ fn text(context: &Context, prepared: &Prepared) -> String {
             }
             PlannedKind::Workflow(_) => {}
             PlannedKind::Plugin(plugin) => {
+                let plugin = plan.terms(plugin);
                 let signer = plugin.signer.as_ref().map_or("nobody (an unsigned file)".to_owned(), ToString::to_string);
                 out.push_str(&format!("  {}\n", style.dim(&format!("{} signed by {signer}", plugin.plugin.digest))));
                 out.push_str(&format!("  timeout {}, memory {}{}\n", task.timeout, plugin.limits.memory, more(task)));
@@ -98,12 +99,13 @@ fn more(task: &PlannedTask) -> String {
     more
 }
 
-fn head(task: &PlannedTask, bold: impl Fn(&str) -> String) -> String {
+fn head(plan: &Plan, task: &PlannedTask, bold: impl Fn(&str) -> String) -> String {
     let what = match &task.kind {
         PlannedKind::Gate(_) => "gate".to_owned(),
         PlannedKind::Approval(_) => "approval".to_owned(),
         PlannedKind::Workflow(nested) => format!("workflow {}", orch_core::visible(&nested.file)),
         PlannedKind::Plugin(plugin) => {
+            let plugin = plan.terms(plugin);
             format!("{} {} task {}", plugin.plugin.name, plugin.plugin.version, plugin.plugin.task)
         }
     };

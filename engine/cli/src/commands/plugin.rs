@@ -29,7 +29,10 @@ pub(crate) fn run(verb: &PluginVerb) -> anyhow::Result<Exit> {
         }
         PluginVerb::Check { file } => check(file),
         PluginVerb::Inspect { plugin, registry, format } => inspect(plugin, registry, *format),
-        PluginVerb::Publish { plugin, registry, key } => publish(plugin, registry, key.as_deref()),
+        PluginVerb::Publish { plugin, registry, sbom, key } => {
+            publish(plugin, registry, sbom.as_deref(), key.as_deref())
+        }
+        PluginVerb::Endorse { name, version, registry, key } => endorse(name, version, registry, key.as_deref()),
         PluginVerb::Verify { plugin, registry, policy } => verify(plugin, registry, policy.as_deref()),
         PluginVerb::List { registry, format } => list(registry, *format),
         PluginVerb::Yank { name, version, reason, registry, key } => {
@@ -257,7 +260,12 @@ fn inspected(manifest: &Manifest, digest: &orch_core::Digest, bytes: usize, impo
     out
 }
 
-fn publish(plugin: &Path, registry: &RegistryArguments, key: Option<&Path>) -> anyhow::Result<Exit> {
+fn publish(
+    plugin: &Path,
+    registry: &RegistryArguments,
+    sbom: Option<&Path>,
+    key: Option<&Path>,
+) -> anyhow::Result<Exit> {
     let key = keys::load(key)?;
     let component = if plugin.is_dir() { build(plugin)?.0 } else { read_file(plugin)? };
     let folder = match places::registry(registry.registry.as_deref(), &std::env::current_dir()?) {
@@ -265,8 +273,8 @@ fn publish(plugin: &Path, registry: &RegistryArguments, key: Option<&Path>) -> a
         Err(_) => PathBuf::from("registry"),
     };
     let registry = FolderRegistry::create(&folder).map_err(Failure::from)?;
-    let published =
-        registry.publish(&component, &key, SystemClock.now(), &PublishOptions::default()).map_err(Failure::from)?;
+    let options = PublishOptions { sbom: sbom.map(read_file).transpose()?, ..PublishOptions::default() };
+    let published = registry.publish(&component, &key, SystemClock.now(), &options).map_err(Failure::from)?;
     let state = if published.already_there { "is there already" } else { "is published" };
     terminal::print(&format!("{} {} {}\n", published.name, published.version, published.digest))?;
     terminal::talk(&format!(
@@ -276,6 +284,20 @@ fn publish(plugin: &Path, registry: &RegistryArguments, key: Option<&Path>) -> a
         folder.display(),
         published.signer
     ));
+    Ok(Exit::Succeeded)
+}
+
+fn endorse(
+    name: &PluginName,
+    version: &semver::Version,
+    registry: &RegistryArguments,
+    key: Option<&Path>,
+) -> anyhow::Result<Exit> {
+    let key = keys::load(key)?;
+    let done = open(registry)?.endorse(name, version, &key, SystemClock.now()).map_err(Failure::from)?;
+    let state = if done.already_there { "was signed before" } else { "is signed" };
+    terminal::print(&format!("{} {} {}\n", done.name, done.version, done.digest))?;
+    terminal::talk(&format!("{} {} {state} by {}", done.name, done.version, done.signer));
     Ok(Exit::Succeeded)
 }
 

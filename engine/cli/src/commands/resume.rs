@@ -5,11 +5,13 @@ use crate::args::{DriveArguments, StateArguments};
 use crate::drive::{Ready, drive, own};
 use crate::failure::Failure;
 use crate::places::{self, WorkflowPlace};
+use crate::secrets::Sources;
 use crate::{people, prepare, terminal};
 use orch_core::{Code, Exit, Record, RunId, RunStore, Wish};
 use orch_scheduler::Beginning;
 use orch_store::SqliteStore;
 use orch_workflow::Plan;
+use std::sync::Arc;
 
 pub(crate) fn run(
     context: &Context,
@@ -46,7 +48,9 @@ pub(crate) fn go_on(
     let owned = own(&store, &run)?;
     let records = store.read(&run, 0).map_err(Failure::from)?;
     let plan = plan_of(&records)?;
-    let (host, blobs) = prepare::host(&context.faults, &folder)?;
+    let network = prepare::network(&prepare::load_policy(None, &place.folder)?);
+    let sources = Arc::new(Sources::new(place.folder.as_std_path()));
+    let (host, blobs) = prepare::host(&context.faults, &folder, &store, sources, network)?;
     prepare::load_kept(&host, &blobs, &plan)?;
     let options = places::options(&state.workflow, state.state.as_deref());
     drive(

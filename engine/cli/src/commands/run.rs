@@ -7,6 +7,7 @@ use crate::drive::{Ready, drive, own};
 use crate::failure::Failure;
 use crate::places::{self, WorkflowPlace};
 use crate::prepare::{self, LockMode, Prepared};
+use crate::secrets::Sources;
 use crate::terminal;
 use orch_core::{Code, Digest, Exit, RunId, RunStore};
 use orch_scheduler::{Beginning, RerunError};
@@ -89,7 +90,8 @@ fn ready(
     (folder, store): (StateFolder, Arc<SqliteStore>),
     beginning: Beginning,
 ) -> anyhow::Result<Ready> {
-    let (host, blobs) = prepare::host(&context.faults, &folder)?;
+    let sources = Arc::new(Sources::new(prepared.place.folder.as_std_path()));
+    let (host, blobs) = prepare::host(&context.faults, &folder, &store, sources, prepare::network(&prepared.policy))?;
     prepare::load(&host, &prepared)?;
     prepare::keep(&blobs, &prepared)?;
     tell(&prepared)?;
@@ -101,7 +103,7 @@ pub(crate) fn rerun(context: &Context, arguments: &RerunArguments) -> anyhow::Re
     let before = runs::find(&store, &arguments.run)?;
     let records = store.read(&before, 0).map_err(Failure::from)?;
     let plan = resume::plan_of(&records)?;
-    let workflow = arguments.as_workflow(inputs(plan.inputs(), &arguments.inputs));
+    let workflow = arguments.as_workflow(inputs(plan.inputs(), &arguments.inputs), plan.dry_run());
     let prepared = prepare::prepare(&workflow, LockMode::Follow)?;
     if plan.workflow() != prepared.plan.workflow() {
         let shown = orch_core::visible(plan.workflow()).into_owned();
