@@ -3,8 +3,9 @@
 use crate::Seen;
 use camino::Utf8Path;
 use orch_core::{
-    Access, ArtifactName, AttemptOutput, Effective, EffectiveMount, EnvName, Failure, FailureKind, Limits, MountName,
-    Refusal, UpstreamArtifact, Usage,
+    Access, ArtifactName, AttemptOutput, BucketName, Effective, EffectiveBucket, EffectiveMount, EffectiveNet,
+    EffectiveSecret, Entropy, EnvName, ExecGrant, Failure, FailureKind, Limits, MountName, NetRule, Refusal,
+    SecretName, Size, UpstreamArtifact, Usage,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub struct Call {
     pub(crate) limits: Limits,
     pub(crate) timeout: Duration,
     pub(crate) upstream: Vec<UpstreamArtifact>,
+    pub(crate) dry_run: bool,
 }
 
 impl Call {
@@ -25,11 +27,12 @@ impl Call {
         Call {
             task: task.to_owned(),
             input: input.to_string(),
-            grants: Effective { artifacts_asked: true, ..Effective::default() },
+            grants: Effective::default(),
             limits: Limits::default(),
             // Far above what any case needs, so that a slow machine fails no test; far below what hangs a build.
             timeout: Duration::from_secs(60),
             upstream: Vec::new(),
+            dry_run: false,
         }
     }
 
@@ -59,10 +62,83 @@ impl Call {
         self
     }
 
+    /// Lets plugin, workflow and policy all agree to a connection.
+    #[must_use]
+    pub fn reach(self, rule: &NetRule) -> Call {
+        self.net(|net| {
+            for rules in [&mut net.asked, &mut net.granted, &mut net.allowed] {
+                rules.push(rule.clone());
+            }
+        })
+    }
+
+    /// Changes what may be connected to.
+    #[must_use]
+    pub fn net(mut self, change: impl FnOnce(&mut EffectiveNet)) -> Call {
+        change(&mut self.grants.net);
+        self
+    }
+
+    /// Grants a place for values.
+    #[must_use]
+    pub fn bucket(mut self, name: &str, quota: u64) -> Call {
+        let bucket = BucketName::try_from(name).unwrap();
+        self.grants.kv.push(EffectiveBucket { bucket, quota: Size::from_bytes(quota) });
+        self
+    }
+
+    /// Fixes time and random numbers.
+    #[must_use]
+    pub fn fixed(mut self) -> Call {
+        (self.grants.clock, self.grants.random) = (Entropy::Fixed, Entropy::Fixed);
+        self
+    }
+
+    /// Only looks.
+    #[must_use]
+    pub fn dry_run(mut self) -> Call {
+        self.dry_run = true;
+        self
+    }
+
     /// Grants an artifact.
     #[must_use]
     pub fn artifact(mut self, name: &str) -> Call {
         self.grants.artifacts.push(ArtifactName::try_from(name).unwrap());
+        self
+    }
+
+    /// Grants a program.
+    #[must_use]
+    pub fn program(mut self, grant: ExecGrant) -> Call {
+        self.grants.exec.push(grant);
+        self
+    }
+
+    /// Grants a secret with this value, as a handle.
+    #[must_use]
+    pub fn secret(self, name: &str, value: &str) -> Call {
+        self.secret_from(name, &format!("test:{value}"))
+    }
+
+    /// Grants a secret from one of the sources that these tests have.
+    #[must_use]
+    pub fn secret_from(mut self, name: &str, source: &str) -> Call {
+        self.grants.secrets.push(EffectiveSecret {
+            name: SecretName::try_from(name).unwrap(),
+            from: SecretName::try_from(name).unwrap(),
+            source: source.to_owned(),
+            audience: Vec::new(),
+            header: None,
+            reveal: false,
+        });
+        self
+    }
+
+    /// Lets the guest see the secret that was granted last.
+    #[must_use]
+    pub fn revealed(mut self) -> Call {
+        self.grants.secrets.last_mut().unwrap().reveal = true;
         self
     }
 

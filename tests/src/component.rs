@@ -1,4 +1,4 @@
-//! Guests: one in Rust for everything that a library call can do, and hand-written modules for what no compiler makes.
+//! Guests: two in Rust for everything that a library call can do, one of them for networks, and hand-written modules for what no compiler makes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,10 +23,14 @@ impl Guest {
 }
 
 /// The tasks of the guest in `guests/hostile`.
-pub const HOSTILE_TASKS: [&str; 23] = [
+pub const HOSTILE_TASKS: [&str; 28] = [
     "files", "preopens", "grow", "recurse", "leak", "artifact", "amplify", "ask", "flood", "bytes", "spin", "wait",
-    "sleep", "poll", "times", "info", "has", "env", "net", "say", "fail", "exit", "effect",
+    "sleep", "poll", "times", "info", "has", "env", "net", "say", "fail", "exit", "effect", "secret", "print", "store",
+    "kept", "entropy",
 ];
+
+/// The tasks of the guest in `guests/net`.
+pub const NET_TASKS: [&str; 2] = ["http", "raw"];
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -37,16 +41,36 @@ pub fn hostile() -> Guest {
     static BUILT: OnceLock<Arc<[u8]>> = OnceLock::new();
     let bytes = BUILT.get_or_init(|| {
         // A test that runs itself again as another user cannot build, and need not.
-        let file = crate::marker("GUEST").map_or_else(build, PathBuf::from);
+        let file = crate::marker("GUEST").map_or_else(|| build("hostile"), PathBuf::from);
         std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())).into()
     });
     Guest { bytes: Arc::clone(bytes), tasks: HOSTILE_TASKS.map(str::to_owned).to_vec() }
 }
 
-fn build() -> PathBuf {
+/// The guest in `guests/programs`, whose task `script` runs programs of the host.
+pub fn programs() -> Guest {
+    static BUILT: OnceLock<Arc<[u8]>> = OnceLock::new();
+    let bytes = BUILT.get_or_init(|| {
+        let file = crate::marker("PROGRAMS_GUEST").map_or_else(|| build("programs"), PathBuf::from);
+        std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())).into()
+    });
+    Guest { bytes: Arc::clone(bytes), tasks: vec!["script".to_owned()] }
+}
+
+/// The guest in `guests/net`, built once in each test process.
+pub fn net() -> Guest {
+    static BUILT: OnceLock<Arc<[u8]>> = OnceLock::new();
+    let bytes = BUILT.get_or_init(|| {
+        let file = build("net");
+        std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())).into()
+    });
+    Guest { bytes: Arc::clone(bytes), tasks: NET_TASKS.map(str::to_owned).to_vec() }
+}
+
+fn build(package: &str) -> PathBuf {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
-        .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2", "--package", "hostile"])
+        .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2", "--package", package])
         .current_dir(repository().join("tests/guests"));
     // What the outer cargo was told is not for the guest: clippy's wrapper, coverage flags, another target folder.
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR"]
@@ -55,7 +79,7 @@ fn build() -> PathBuf {
     }
     let built = cargo.output().expect("cargo can be started");
     assert!(built.status.success(), "the guest does not build:\n{}", String::from_utf8_lossy(&built.stderr));
-    repository().join("target/guests/wasm32-wasip2/release/hostile.wasm")
+    repository().join("target/guests/wasm32-wasip2/release").join(format!("{package}.wasm"))
 }
 
 /// A component of a hand-written core module, for the whole contract. See [`wat_guest_in`].

@@ -14,7 +14,9 @@ mod sandbox;
 mod snapshot;
 
 pub use call::{Call, Ended};
-pub use component::{Guest, HOSTILE_TASKS, guest_returning, hostile, wat_guest, wat_guest_in};
+pub use component::{
+    Guest, HOSTILE_TASKS, NET_TASKS, guest_returning, hostile, net, programs, wat_guest, wat_guest_in,
+};
 pub use isolated::{alone, marker, open_files, peak_memory, process_cpu, program, rerun_all, this_program};
 pub use log_reader::{Expected, check_log, outputs};
 pub use recorder::{Line, Recorder, Seen};

@@ -2,11 +2,12 @@
 
 use crate::{Call, Ended, Guest, Recorder, program};
 use orch_core::{
-    ArtifactAsk, ArtifactName, Ask, Attempt, AttemptResult, Blobs, CancelReason, Digest, Faults, FoundPlugin, Manifest,
-    NoFaults, PluginName, PluginTask, PluginTaskName, RunId, TaskId, TaskManifest, TaskRunner,
+    ArtifactAsk, ArtifactName, Ask, Attempt, AttemptResult, Blobs, BucketName, CancelReason, Digest, ExecAsk, ExecName,
+    Faults, FoundPlugin, KvAsk, Manifest, NetRule, NoFaults, PluginName, PluginTask, PluginTaskName, RunId, Secret,
+    SecretAsk, SecretName, SecretSource, TaskId, TaskManifest, TaskRunner,
 };
-use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, LoadError};
-use orch_store::{FolderBlobs, StateFolder};
+use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, Launcher, LoadError, NetworkOptions};
+use orch_store::{FolderBlobs, SqliteStore, StateFolder};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -97,24 +98,65 @@ impl Running {
     }
 }
 
+/// The sources of secrets in these tests: `test:VALUE` is the value itself, `fixed:` has one that stands
+/// nowhere else, `slow:` never answers.
+struct Values;
+
+impl SecretSource for Values {
+    fn find(&self, source: &str) -> Result<Arc<Secret>, String> {
+        match source.split_once(':') {
+            Some(("test", value)) => Secret::new(value.to_owned()).map(Arc::new),
+            Some(("fixed", _)) => Secret::new("hunter2-value-of-it".to_owned()).map(Arc::new),
+            Some(("slow", _)) => {
+                std::thread::sleep(Duration::from_secs(5));
+                Err("nobody came".to_owned())
+            }
+            _ => Err("it is nowhere".to_owned()),
+        }
+    }
+}
+
 impl Sandbox {
     /// With the code cache that all tests share: compiling the large guest takes longer than most tests.
     pub fn new() -> Sandbox {
         Sandbox::with(shared_cache(), compiler(&[]), Arc::new(NoFaults))
     }
 
+    /// With other name servers or other trusted certificates.
+    pub fn with_network(network: NetworkOptions) -> Sandbox {
+        Sandbox::made(shared_cache(), compiler(&[]), Arc::new(NoFaults), network)
+    }
+
     /// With other parts.
     pub fn with(cache: Option<CodeCache>, compiler: Compiler, faults: Arc<dyn Faults>) -> Sandbox {
+        Sandbox::made(cache, compiler, faults, NetworkOptions::default())
+    }
+
+    fn made(cache: Option<CodeCache>, compiler: Compiler, faults: Arc<dyn Faults>, network: NetworkOptions) -> Sandbox {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         let blobs = Arc::new(FolderBlobs::new(StateFolder::open(&state).unwrap()));
+        let kv = Arc::new(SqliteStore::new(StateFolder::open(&state).unwrap()));
+        // As in a run, whose log is there before its first task.
+        kv.prepare().unwrap();
         let env = |name: &str| match name {
             "GRANTED" => Some("value".to_owned()),
             "SECRET" => Some("hidden".to_owned()),
+            "TOKEN" => Some("hunter2-value-of-it".to_owned()),
             _ => None,
         };
-        let options =
-            HostOptions { compiler, cache, blobs: Arc::clone(&blobs) as Arc<dyn Blobs>, env: Arc::new(env), faults };
+        let launcher = Launcher { program: program("orch-tests-compile"), arguments: vec!["__exec".into()] };
+        let options = HostOptions {
+            compiler,
+            launcher,
+            cache,
+            blobs: Arc::clone(&blobs) as Arc<dyn Blobs>,
+            kv,
+            network,
+            env: Arc::new(env),
+            secrets: Arc::new(Values),
+            faults,
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Sandbox { host: Host::new(options).unwrap(), blobs, state, runtime: Some(runtime), _folder: folder }
     }
@@ -168,6 +210,8 @@ impl Sandbox {
         let attempt = Attempt {
             run: RunId::try_from("0123456789abcdef0123456789abcdef").unwrap(),
             task: TaskId::try_from("task").unwrap().into(),
+            workflow: "test".into(),
+            dry_run: call.dry_run,
             number: 1,
             plugin: Arc::new(PluginTask {
                 name: name(),
@@ -229,6 +273,22 @@ fn name() -> PluginName {
 fn found(guest: &Guest) -> FoundPlugin {
     let task = TaskManifest { description: String::new(), idempotent: true, input: true.into(), output: true.into() };
     let artifact = ArtifactAsk { name: ArtifactName::try_from("a").unwrap(), reason: String::new(), optional: true };
+    let alias = ExecName::try_from("child").unwrap();
+    let program = ExecAsk { alias, slots: Vec::new(), reason: String::new(), optional: true };
+    let kept = KvAsk {
+        bucket: BucketName::try_from("seen").unwrap(),
+        quota: orch_core::Size::from_mib(1),
+        reason: String::new(),
+        optional: true,
+    };
+    let secret = SecretAsk {
+        name: SecretName::try_from("token").unwrap(),
+        audience: Vec::<NetRule>::new(),
+        header: None,
+        reveal: true,
+        reason: String::new(),
+        optional: true,
+    };
     let manifest = Manifest {
         schema: Manifest::SCHEMA.to_owned(),
         name: name(),
@@ -240,7 +300,13 @@ fn found(guest: &Guest) -> FoundPlugin {
             .iter()
             .map(|name| (PluginTaskName::try_from(name.as_str()).unwrap(), task.clone()))
             .collect(),
-        permissions: Ask { artifacts: vec![artifact], ..Ask::default() },
+        permissions: Ask {
+            artifacts: vec![artifact],
+            exec: vec![program],
+            kv: vec![kept],
+            secrets: vec![secret],
+            ..Ask::default()
+        },
         limits: orch_core::LimitsRequest::default(),
     };
     FoundPlugin {

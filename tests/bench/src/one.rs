@@ -84,6 +84,8 @@ async fn through_engine(echo: &Loaded, input: &str, rounds: usize) -> Result<Vec
         let attempt = Attempt {
             run: run.clone(),
             task: orch_core::TaskId::clone(&task).into(),
+            workflow: "test".into(),
+            dry_run: false,
             number: 1,
             plugin: Arc::clone(&plugin),
             input: input.to_owned(),

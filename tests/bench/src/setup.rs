@@ -6,8 +6,8 @@ use camino::Utf8Path;
 use orch_core::{
     Ask, Clock, Digest, FoundPlugin, LimitsRequest, Manifest, NoFaults, Policy, Source, TaskManifest, Timestamp,
 };
-use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions};
-use orch_store::{FolderBlobs, StateFolder};
+use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, Launcher, NetworkOptions};
+use orch_store::{FolderBlobs, SqliteStore, StateFolder};
 use orch_workflow::{Plan, PlanRequest, Resolved};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,9 +37,13 @@ fn load(paths: &Paths, name: &str, component: &Path) -> Result<Loaded> {
     let state = StateFolder::open(&folder.path().join("state"))?;
     let host = Host::new(HostOptions {
         compiler: compiler(&paths.program),
+        launcher: Launcher { program: paths.program.clone(), arguments: vec!["__exec".into()] },
         cache: Some(CodeCache::open(&folder.path().join("code"), 1 << 30)?),
+        kv: Arc::new(SqliteStore::new(state.clone())),
         blobs: Arc::new(FolderBlobs::new(state)),
         env: Arc::new(|_| None),
+        network: NetworkOptions::default(),
+        secrets: Arc::new(orch_core::NoSecrets),
         faults: Arc::new(NoFaults),
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -105,6 +109,7 @@ pub(crate) fn plan(loaded: &Loaded, text: String) -> Result<Plan> {
         workflow: &workflow,
         source: &source,
         folder: Utf8Path::new("/"),
+        dry_run: false,
         inputs: &BTreeMap::new(),
         nested: &orch_workflow::NestedFiles::default(),
         plugins: &plugins,

@@ -2,4 +2,7 @@
 
 mod cli;
 mod durable;
+mod network;
+mod programs;
 mod sandbox;
+mod secrets;

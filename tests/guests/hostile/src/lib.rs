@@ -3,7 +3,9 @@
 mod effect;
 mod files;
 mod flood;
+mod kept;
 mod resources;
+mod secret;
 mod talk;
 mod time;
 
@@ -48,4 +50,9 @@ orch_sdk::plugin! {
     "fail" => talk::fail,
     "exit" => talk::exit,
     "effect" => effect::effect,
+    "secret" => secret::secret,
+    "print" => secret::print,
+    "store" => secret::store,
+    "kept" => kept::kept,
+    "entropy" => kept::entropy,
 }

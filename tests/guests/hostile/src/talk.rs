@@ -55,7 +55,7 @@ pub fn net(input: Value, _host: &dyn Host) -> Answer {
 
 /// Says `text` in every place where a guest can say something, and returns it.
 pub fn say(input: Value, _host: &dyn Host) -> Answer {
-    let said = text(&input, "text").to_owned();
+    let said = crate::secret::said(&input);
     report::log(report::Level::Warn, &said, &[(said.clone(), said.clone())]);
     report::progress(1, Some(2), Some(&said));
     println!("{said}");
@@ -78,7 +78,7 @@ pub fn say(input: Value, _host: &dyn Host) -> Answer {
 
 /// Ends in the way that `how` names, with `text`.
 pub fn fail(input: Value, _host: &dyn Host) -> Answer {
-    let said = text(&input, "text").to_owned();
+    let said = crate::secret::said(&input);
     match text(&input, "how") {
         "invalid" => Err(TaskError::InvalidInput(said)),
         "denied" => Err(TaskError::Denied { capability: said.clone(), target: said }),

@@ -13,6 +13,7 @@ pub(crate) mod packages;
 mod people;
 mod plugins;
 pub(crate) mod program;
+mod proof;
 mod readme;
 mod results;
 mod runs;

@@ -133,7 +133,7 @@ fn a_policy_that_is_wrong_stops_everything() {
     for (text, code, said) in [
         ("", "OW0104", "--> policy.yaml:1:1"),
         ("schema: orch-policy/v1\ntrusst: []\n", "OW0103", "`trust`"),
-        ("schema: orch-policy/v1\nmode: count\n", "OW0106", "--> policy.yaml:2:1"),
+        ("schema: orch-policy/v1\nregistries: []\n", "OW0106", "--> policy.yaml:2:1"),
         ("schema: orch-policy/v9\n", "OW0104", "orch-policy/v1"),
         ("schema: orch-policy/v1\nbanned: [x]\n", "OW0104", "--> policy.yaml:2:10"),
     ] {

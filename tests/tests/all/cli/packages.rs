@@ -53,6 +53,8 @@ pub(crate) fn hostile() -> Vec<u8> {
                 json!({
                     "fs": [{ "mount": "folder", "access": "write", "reason": "to try", "optional": true }],
                     "artifacts": [{ "name": "stored", "reason": "to try", "optional": true }],
+                    "secrets": [{ "name": "token", "audience": [], "reveal": true, "reason": "to try", "optional": true }],
+                    "kv": [{ "bucket": "seen", "quota": "1MiB", "reason": "to try", "optional": true }],
                 }),
             );
             let mut task = manifest.tasks.pop_first().unwrap().1;

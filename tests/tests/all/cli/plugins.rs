@@ -407,7 +407,7 @@ fn a_manifest_that_lies_about_imports_is_refused() {
     point(&place, &mut line, &lying);
     forge(&place, "acme/liar", &[line], Some(&key(&place)));
     place.write("workflow.yaml", workflow("acme/liar@^1"));
-    refused(&place, "OW0213", &["orch:task/artifacts@0.1.0", "asks for no artifact"]);
+    refused(&place, "OW0213", &["orch:task/artifacts@0.1.0", "asks for no `artifacts`"]);
 }
 
 /// The files of the code cache that are entries.

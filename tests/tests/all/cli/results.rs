@@ -111,6 +111,8 @@ fn pure_place(text: &str) -> Place {
             "fs": [{ "mount": "folder", "access": "write", "reason": "to look", "optional": true }],
             "env": [{ "name": "CASE_A", "reason": "to look", "optional": true }],
             "artifacts": [{ "name": "stored", "reason": "to keep", "optional": true }],
+            "secrets": [{ "name": "token", "audience": [], "reveal": true, "reason": "to try", "optional": true }],
+            "kv": [{ "bucket": "seen", "quota": "1MiB", "reason": "to try", "optional": true }],
         }),
     );
     let mut task = manifest.tasks.pop_first().unwrap().1;

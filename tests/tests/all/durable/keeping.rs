@@ -34,15 +34,20 @@ fn died() -> Place {
 fn ended_as_planned(place: &Place) {
     place.run(RESUME).exits(0);
     let log = log_of(place);
-    let digests: Vec<&Value> = of(&log, "run-created")[0]["plan"]["tasks"]
+    let digests: Vec<&Value> = of(&log, "run-created")[0]["plan"]["plugins"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|task| &task["kind"]["plugin"]["plugin"]["digest"])
+        .map(|plugin| &plugin["plugin"]["digest"])
         .collect();
     let kept = files(&place.path(STATE).join("blobs"));
     let hex = kept[0].file_name().unwrap().to_str().unwrap();
-    assert!(kept.len() == 1 && digests.iter().all(|digest| **digest == json!(format!("sha256:{hex}"))), "{digests:?}");
+    assert!(
+        kept.len() == 1
+            && !digests.is_empty()
+            && digests.iter().all(|digest| **digest == json!(format!("sha256:{hex}"))),
+        "{digests:?}"
+    );
     let breaches = SHAPES[0].breaches(place);
     assert!(breaches.is_empty(), "{}\n{}", breaches.join("\n"), text(&log));
 }

@@ -3,7 +3,9 @@
 
 use super::from_environment;
 use super::shapes::{SHAPES, Shape, faulty, log_of, run_faulty, run_of, text};
+use crate::cli::packages::hostile_place;
 use crate::cli::program::Place;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Stdio};
@@ -53,8 +55,8 @@ fn d1_killed_at_every_named_point() {
             }
         }
     }
-    // No run passes those: answers are killed below, pruning by tests of its own.
-    let elsewhere = |point: &str| point.starts_with("wish.") || point.starts_with("prune.");
+    // No run passes those: answers and kept values are killed below, pruning by tests of its own.
+    let elsewhere = |point: &str| ["wish.", "kv.", "prune."].iter().any(|beginning| point.starts_with(beginning));
     let missed: Vec<&&str> =
         all.iter().filter(|point| !reached.iter().any(|r| r == **point) && !elsewhere(point)).collect();
     assert!(missed.is_empty(), "no run passes {missed:?}");
@@ -89,6 +91,29 @@ fn d1_killed_while_a_person_answers() {
         let ran = run_faulty(&place, &answer, &format!("kill:{point}:1"), "");
         assert_eq!(ran.code, 128 + 9, "{point}: {ran}");
         check(shape, &place, &format!("killed while a person answers, at {point}"));
+    }
+}
+
+#[test]
+fn d1_killed_while_a_value_is_kept() {
+    for point in orch_store::FAULT_POINTS.iter().filter(|point| point.starts_with("kv.")) {
+        let place = hostile_place();
+        place.replace("policy.yaml", "access: read }] }", "access: read }] }\n    kv: { quota: 1MiB }");
+        place.write(
+            "w.yaml",
+            "schema: orch-wasm/v1\nname: keeps\ntasks:\n  a:\n    uses: test/hostile/kept@^1\n    permissions: { kv: [{ bucket: seen }] }\n    \
+             with: { steps: [{ op: get, bucket: seen, key: a }, { op: set, bucket: seen, key: a, value: whole, expect: 0 }, \
+             { op: get, bucket: seen, key: a }] }\n",
+        );
+        let ran = run_faulty(&place, &RUN, &format!("kill:{point}:1"), "");
+        assert_eq!(ran.code, 128 + 9, "{point}: {ran}");
+        place.run(["resume", "latest", "--workflow", "w.yaml"]).exits(0);
+        let log = log_of(&place);
+        let end = log.iter().map(|line| &line["event"]).find(|event| event["type"] == "task-finished").unwrap();
+        // Before the commit nothing is there, after it all of it.
+        let before = if point.ends_with("before-commit") { json!(null) } else { json!(["whole", 1]) };
+        assert_eq!(end["output"][0]["ok"], before, "{point}: {end}");
+        assert_eq!(end["output"][2]["ok"], json!(["whole", 1]), "{point}: {end}");
     }
 }
 

@@ -177,6 +177,7 @@ pub(crate) fn plan(text: &str) -> Plan {
         workflow: &workflow,
         source: &source,
         folder: Utf8Path::new("/w"),
+        dry_run: false,
         inputs: &BTreeMap::new(),
         nested: &orch_workflow::NestedFiles::default(),
         plugins: &plugins,

@@ -265,20 +265,16 @@ fn check_import(package: &str, interface: &str, version: &str, expected: &str) {
 
 #[test]
 fn s18_imports_that_are_not_linked_are_named() {
-    check_import(
-        "wasi:http",
-        "outgoing-handler",
-        "0.2.0",
-        "`wasi:http/outgoing-handler@0.2.0` (`net` is not supported yet)",
-    );
+    check_import("wasi:http", "incoming-handler", "0.2.0", "`wasi:http/incoming-handler@0.2.0`");
     check_import("wasi:keyvalue", "store", "0.2.0", "`wasi:keyvalue/store@0.2.0`");
     check_import("other:host", "escape", "1.0.0", "`other:host/escape@1.0.0`");
-    check_import("orch:task", "secrets", "0.1.5", "orch:task/secrets@0.1.5` (not supported yet)");
+    check_import("orch:task", "secrets", "0.1.5", "orch:task/secrets@0.1.5` (ask for it in plugin.yaml");
     check_import("orch:task", "context", "0.2.0", "orch:task/context@0.2.0` (not supported yet)");
     check_import("orch:task", "context", "1.0.0", "orch:task/context@1.0.0` (not supported yet)");
     check_import("orch:task", "context", "0.10.0", "orch:task/context@0.10.0");
     // A known interface with a function that it does not have.
     check_import("wasi:clocks", "wall-clock", "0.2.0", "reach");
+    check_import("wasi:http", "outgoing-handler", "0.2.0", "reach");
     check_import("wasi:clocks", "wall-clock", "0.9.0", "wasi:clocks/wall-clock@0.9.0");
 }
 
@@ -286,6 +282,8 @@ fn s18_imports_that_are_not_linked_are_named() {
 fn s18_artifacts_are_not_linked_unless_the_manifest_asks() {
     let error = Sandbox::new().load_asking_nothing(&hostile()).unwrap_err();
     let LoadError::MissingImports(missing) = &error else { panic!("{error}") };
-    assert_eq!(missing.len(), 1, "{missing:?}");
-    assert!(missing[0].starts_with("`orch:task/artifacts@0.1.0` (ask for it in plugin.yaml"), "{missing:?}");
+    assert_eq!(missing.len(), 3, "{missing:?}");
+    for (missing, interface) in missing.iter().zip(["artifacts", "secrets", "state"]) {
+        assert!(missing.starts_with(&format!("`orch:task/{interface}@0.1.0` (ask for it in plugin.yaml")), "{missing}");
+    }
 }

@@ -1,5 +1,7 @@
 //! Every function of the contract once with its grant and once without; and WASI, which is there and powerless.
 
+use super::kept;
+use crate::secrets::interface as secrets;
 use orch_core::{Access, RefusedBy, Size};
 use orch_tests::{Call, Ended, Sandbox, hostile};
 use serde_json::{Value, json};
@@ -162,7 +164,7 @@ fn finish_works_once() {
 type Check = fn();
 
 /// Each function of the contract: a check with its grant, a check without it or at its bound.
-const FUNCTIONS: [(&str, Check, Check); 9] = [
+const FUNCTIONS: [(&str, Check, Check); 16] = [
     ("context.info", context_info_tells_facts, context_info_tells_nothing_of_the_host),
     ("context.has-capability", has_capability_knows_grants, has_capability_knows_nothing_else),
     ("context.is-cancelled", is_cancelled_tells_of_a_cancel, is_cancelled_says_no_without_one),
@@ -172,6 +174,29 @@ const FUNCTIONS: [(&str, Check, Check); 9] = [
     ("artifacts.create", granted_artifact_is_stored, artifact_without_a_grant_is_refused),
     ("artifacts.[method]artifact.write", write_counts_bytes, write_ends_at_the_limit),
     ("artifacts.[method]artifact.finish", finish_gives_the_digest, finish_works_once),
+    ("state.get", kept::get_gives_what_an_earlier_attempt_kept, kept::without_a_grant_nothing_is_read),
+    ("state.set", kept::set_changes_what_is_as_expected, kept::without_a_grant_and_in_a_dry_run_nothing_is_kept),
+    (
+        "state.delete",
+        kept::delete_takes_the_value_and_keeps_the_version,
+        kept::delete_takes_nothing_that_is_not_as_expected,
+    ),
+    ("secrets.open", secrets::open_gives_a_handle_of_a_granted_secret, secrets::open_refuses_what_was_not_granted),
+    (
+        "secrets.[method]secret.placeholder",
+        secrets::a_placeholder_is_of_one_attempt_and_says_nothing,
+        secrets::without_a_grant_there_is_no_handle_to_sign_or_to_stand_for_a_value,
+    ),
+    (
+        "secrets.[method]secret.hmac-sha256",
+        secrets::hmac_is_that_of_rfc_2104,
+        secrets::without_a_grant_there_is_no_handle_to_sign_or_to_stand_for_a_value,
+    ),
+    (
+        "secrets.[method]secret.reveal",
+        secrets::reveal_shows_the_value_where_it_was_granted_and_taints,
+        secrets::reveal_shows_nothing_where_it_was_not_granted,
+    ),
 ];
 
 #[test]
@@ -197,7 +222,8 @@ fn no_function_of_the_contract_is_without_a_check() {
         let name = interface.name.as_deref().unwrap();
         functions.extend(interface.functions.keys().map(|function| format!("{name}.{function}")));
     }
-    let checked: BTreeSet<_> = FUNCTIONS.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    let all = FUNCTIONS.iter().chain(&crate::programs::FUNCTIONS);
+    let checked: BTreeSet<_> = all.map(|(name, ..)| (*name).to_owned()).collect();
     assert_eq!(functions, checked);
 }
 

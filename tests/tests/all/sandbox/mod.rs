@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod functions;
 mod handles;
+mod kept;
 mod limits;
 mod logs;
 mod rendering;

@@ -93,6 +93,7 @@ fn records(text: &str, said: Ended, failed: Ended) -> Vec<Record> {
         target: text.to_owned(),
         by: RefusedBy::Engine,
         reason: text.to_owned(),
+        counted: false,
         fix: Some(text.to_owned()),
     };
     events.push(Event::TaskRefused { task: one().into(), refusal });
