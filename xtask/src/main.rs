@@ -1,5 +1,6 @@
-//! Chores of this repository: `cargo xtask demo|test|soak|bench|plugins|docs|check`.
+//! Chores of this repository: `cargo xtask demo|test|soak|bench|plugins|docs|check|advisories`.
 
+mod advisories;
 mod bench;
 mod chores;
 mod demo;
@@ -17,6 +18,8 @@ const USAGE: &str = "cargo xtask <chore>
   test      every test, unit to whole-binary, guests included
   soak      the random tests with fresh seeds (--minutes N)
   check     what a commit has to pass besides the tests: format, lints, layering, licences
+  advisories PATH
+            compare the lock files with a local copy of the RustSec advisory database
   plugins   build the first-party plugins and publish them, signed, into ./registry
   docs      write the generated pages: docs/cli.md, docs/schema/*.json
   bench     measure, beside the physical floor (--quick for a first look);
@@ -31,6 +34,7 @@ fn main() -> std::process::ExitCode {
         ["test"] => tests::run(),
         ["soak", "--minutes", minutes] => soak::run(minutes),
         ["check"] => chores::check(),
+        ["advisories", path] => advisories::run(path),
         ["plugins"] => demo::plugins().map(|_| ()),
         ["docs"] => docs::write(),
         ["bench", "--peers", wanted @ ..] => peers::run(wanted),
