@@ -196,8 +196,8 @@ fn earlier_results() {
             "tasks:\n  b: {{ uses: orch/twice@^1, cache: true }}\n  c: {{ uses: orch/writer@^1, {fs}, cache: true }}"
         ),
         &[
-            "4:36 OW0112 the result of the task `b` cannot be used again: `orch/twice` does not say that it is `idempotent` \
-             (remove `cache`)",
+            "4:36 OW0112 the result of the task `b` cannot be used again: `orch/twice` does not say that it is `idempotent`, \
+             and its `clock` and `random` are not both `fixed` (remove `cache`)",
             "5:103 OW0112 the result of the task `c` cannot be used again: it may write to the mount `source`, and an earlier \
              result writes nothing (remove `cache`)",
         ],
