@@ -120,6 +120,19 @@ pub struct Usage {
     pub tainted: bool,
 }
 
+impl Usage {
+    /// With what another attempt of the same task used.
+    pub fn add(&mut self, other: &Usage) {
+        let Usage { wall_ms, memory, used, log_cut, tainted } = other;
+        self.wall_ms += wall_ms;
+        self.memory = self.memory.max(*memory);
+        self.log_cut += log_cut;
+        self.tainted |= tainted;
+        let new: Vec<_> = used.iter().filter(|rule| !self.used.contains(rule)).cloned().collect();
+        self.used.extend(new);
+    }
+}
+
 fn is_zero(value: &u64) -> bool {
     *value == 0
 }

@@ -5,7 +5,7 @@
 //! [`summary`], and checking makes it again.
 
 use crate::view::RunView;
-use orch_core::{Decision, Digest, Event, Record, RunId, Timestamp, Usage, chain_link, digest_of};
+use orch_core::{Decision, Digest, Event, Record, RunId, Timestamp, chain_link, digest_of};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -158,17 +158,15 @@ pub fn summary(records: &[Record]) -> Value {
             }),
         );
     }
-    let used = usages(records);
     let tasks: Vec<Value> = view
         .tasks
         .iter()
         .map(|task| {
-            let used = used.get(task.id.as_str()).cloned().unwrap_or_default();
             let granted: Vec<&Decision> = task.decisions.iter().filter(|decision| decision.verdict.holds()).collect();
             let (in_use, unused): (Vec<_>, Vec<_>) = granted
                 .iter()
                 .map(|decision| decision.rule.as_str())
-                .partition(|rule| used.used.iter().any(|one| one == rule));
+                .partition(|rule| task.usage.used.iter().any(|one| one == rule));
             json!({
                 "task": task.id, "what": task.what, "outcome": outcome(records, task.id.as_str()),
                 "grants": { "used": in_use, "unused": unused },
@@ -195,17 +193,6 @@ fn planned_plugins(records: &[Record]) -> impl Iterator<Item = &Value> {
         _ => None,
     });
     plan.and_then(|plan| plan["plugins"].as_array()).into_iter().flatten()
-}
-
-/// What the attempts of each task used together.
-fn usages(records: &[Record]) -> BTreeMap<&str, Usage> {
-    let mut all: BTreeMap<&str, Usage> = BTreeMap::new();
-    for record in records {
-        if let Event::TaskFinished { task, usage, .. } | Event::AttemptEnded { task, usage, .. } = &record.event {
-            all.entry(task.task.as_str()).or_default().used.extend(usage.used.iter().cloned());
-        }
-    }
-    all
 }
 
 fn outcome(records: &[Record], id: &str) -> Value {

@@ -288,8 +288,9 @@ impl TaskRow {
                 self.state = TaskState::Running { since: record.at };
             }
             Event::TaskStarted { .. } => self.state = TaskState::Running { since: record.at },
-            Event::AttemptEnded { failure, .. } => {
+            Event::AttemptEnded { failure, usage, .. } => {
                 self.retries += 1;
+                self.usage.add(usage);
                 self.reason = Some(failure.message.clone());
                 if item.is_none() {
                     self.state = TaskState::Retrying { since: record.at };
@@ -322,12 +323,7 @@ impl TaskRow {
                     let message = format!("{}[{item}]: {}", self.id, failure.message);
                     self.failure = Some(Failure { message, ..failure.clone() });
                 }
-                self.usage.wall_ms += usage.wall_ms;
-                self.usage.memory = self.usage.memory.max(usage.memory);
-                self.usage.log_cut += usage.log_cut;
-                self.usage.tainted |= usage.tainted;
-                let new = usage.used.iter().filter(|rule| !self.usage.used.contains(rule)).cloned().collect::<Vec<_>>();
-                self.usage.used.extend(new);
+                self.usage.add(usage);
                 // Hooks that take back what items did have no end of their own as a whole.
                 if self.hook.is_some() {
                     self.state = TaskState::Done { outcome: *outcome };
@@ -338,7 +334,8 @@ impl TaskRow {
                 (self.output, self.reason) = (output.clone(), reason.clone());
                 self.tolerated = *tolerated;
                 if self.items.is_none() {
-                    (self.failure, self.usage) = (failure.clone(), usage.clone());
+                    self.failure = failure.clone();
+                    self.usage.add(usage);
                 } else if outcome.satisfies_needs() {
                     self.failure = None;
                 }

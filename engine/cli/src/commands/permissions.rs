@@ -5,9 +5,9 @@ use super::runs;
 use crate::args::{PermissionsVerb, StateArguments};
 use crate::failure::Failure;
 use crate::terminal;
-use orch_core::{Access, Effective, Event, ExecGrant, Exit, NetRule, Record, RunStore, TaskId, visible};
+use orch_core::{Access, Effective, ExecGrant, Exit, NetRule, RunStore, TaskId, Usage, visible};
+use orch_report::RunView;
 use orch_workflow::PlannedKind;
-use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) fn run(context: &Context, verb: &PermissionsVerb) -> anyhow::Result<Exit> {
     let PermissionsVerb::Suggest { run, state } = verb;
@@ -19,34 +19,24 @@ fn suggest(context: &Context, run: &str, state: &StateArguments) -> anyhow::Resu
     let run = runs::find(&store, run)?;
     let records = store.read(&run, 0).map_err(Failure::from)?;
     let plan = super::resume::plan_of(&records)?;
-    let used = used(&records);
+    let view = RunView::of(&records);
     let folder = crate::places::WorkflowPlace::of(&state.workflow)?.folder;
     let mut text = format!("# what run {run} used of what it was granted\n");
     for task in plan.tasks() {
         let PlannedKind::Plugin(plugin) = &task.kind else { continue };
-        let Some(used) = used.get(&task.id) else {
+        let row = view.tasks.iter().find(|row| row.id == task.id);
+        let Some(used) = row.map(|row| &row.usage).filter(|usage| **usage != Usage::default()) else {
             text.push_str(&format!("{}:  # did not run, or the run does not say what it used\n", task.id));
             continue;
         };
-        text.push_str(&of_task(&task.id, &plan.terms(plugin).grants, used, folder.as_str()));
+        text.push_str(&of_task(&task.id, &plan.terms(plugin).grants, &used.used, folder.as_str()));
     }
     terminal::print(&text)?;
     Ok(Exit::Succeeded)
 }
 
-/// The rules that the attempts of each task used.
-fn used(records: &[Record]) -> BTreeMap<TaskId, BTreeSet<String>> {
-    let mut all: BTreeMap<TaskId, BTreeSet<String>> = BTreeMap::new();
-    for record in records {
-        if let Event::TaskFinished { task, usage, .. } | Event::AttemptEnded { task, usage, .. } = &record.event {
-            all.entry(task.task.clone()).or_default().extend(usage.used.iter().cloned());
-        }
-    }
-    all
-}
-
 /// `permissions` as they are written below a task; what was never used is left out and named.
-fn of_task(task: &TaskId, grants: &Effective, used: &BTreeSet<String>, folder: &str) -> String {
+fn of_task(task: &TaskId, grants: &Effective, used: &[String], folder: &str) -> String {
     let mut kinds: Vec<(&str, Vec<String>)> = Vec::new();
     let mut unused = Vec::new();
     let mut kind = |name: &'static str, items: Vec<(String, Option<String>)>| {
