@@ -7,10 +7,10 @@ use crate::failure::{Failure, Problems};
 use crate::places::{self, WorkflowPlace};
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_core::{
-    Blobs, Code, Diagnostic, Digest, Faults, FoundPlugin, KvStore, NamePattern, Policy, SecretSource, SignerId, Source,
-    Sources, TrustRule,
+    Blobs, Code, Diagnostic, Digest, Faults, FoundPlugin, KvStore, NamePattern, NetworkOptions, Policy, SecretSource,
+    SignerId, Source, Sources, TrustRule,
 };
-use orch_host::{CompileLimits, Compiler, Host, HostOptions, Launcher, NetworkOptions};
+use orch_host::{CompileLimits, Compiler, Host, HostOptions, Launcher};
 use orch_registry::{FolderRegistry, LockFile, LockSource, LockState, LockedPlugin, PublicKey};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
 use orch_workflow::{
@@ -143,15 +143,6 @@ pub(crate) fn load_policy(given: Option<&Path>, folder: &Utf8Path) -> anyhow::Re
         policy.trust.push(TrustRule { plugins: NamePattern("*".to_owned()), signers: trusted_signers()?, at_least: 1 });
     }
     Ok(policy)
-}
-
-/// How the network is reached, as a policy says.
-pub(crate) fn network(policy: &Policy) -> NetworkOptions {
-    NetworkOptions {
-        name_servers: policy.name_servers.clone(),
-        root_files: policy.roots.files.iter().map(|file| file.clone().into_std_path_buf()).collect(),
-        platform_roots: !policy.roots.only_files,
-    }
 }
 
 /// Cases for a policy.

@@ -66,7 +66,8 @@ pub use permission::{
 };
 pub use person::{Answer, Person, Wish};
 pub use policy::{
-    FsRule, Mode, NamePattern, NetRules, PathRule, PluginRules, Policy, ProgramRule, Roots, SecretRules, TrustRule,
+    FsRule, Mode, NamePattern, NetRules, NetworkOptions, PathRule, PluginRules, Policy, ProgramRule, SecretRules,
+    TrustRule,
 };
 pub use ports::{
     Admission, BlobWriter, Blobs, Clock, Faults, FoundPlugin, GroupStore, GroupTicket, KvEntry, KvError, KvPlace,

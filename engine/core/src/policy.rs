@@ -3,6 +3,7 @@
 use crate::{Access, Digest, Entropy, HostPattern, LimitsRequest, NetRule, PluginName, SignerId, Size};
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// The host's policy. Made from a policy file or, without one, by [`Policy::built_in`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,10 +16,8 @@ pub struct Policy {
     pub trust: Vec<TrustRule>,
     /// Plugins that must have a bill of materials.
     pub sbom_required: Vec<NamePattern>,
-    /// Servers of names to ask instead of the system's, each an address with a port.
-    pub name_servers: Vec<std::net::SocketAddr>,
-    /// Files with certificates to trust besides the system's roots.
-    pub roots: Roots,
+    /// How the network is reached.
+    pub network: NetworkOptions,
     /// Whether `uses: ./file.wasm` may run without a signature.
     pub unsigned_files: bool,
     /// Components that never run.
@@ -47,13 +46,22 @@ impl Mode {
     }
 }
 
-/// Which certificates are trusted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Roots {
-    /// Files with certificates in PEM.
-    pub files: Vec<Utf8PathBuf>,
-    /// Whether those of the platform are trusted too. True without `roots`.
-    pub only_files: bool,
+/// How a host reaches a network. Nothing else is looked at: no variable of the environment, no proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkOptions {
+    /// Name servers, each an address with a port; empty for those of the system.
+    pub name_servers: Vec<SocketAddr>,
+    /// Files with certificates (PEM) of authorities that are trusted besides those of the platform.
+    pub root_files: Vec<Utf8PathBuf>,
+    /// Whether the authorities of the platform are trusted.
+    pub platform_roots: bool,
+}
+
+impl Default for NetworkOptions {
+    fn default() -> NetworkOptions {
+        NetworkOptions { name_servers: Vec::new(), root_files: Vec::new(), platform_roots: true }
+    }
 }
 
 const BUILT_IN: &str = "the built-in policy";
@@ -183,8 +191,7 @@ impl Policy {
             mode: Mode::Enforce,
             trust: vec![TrustRule { plugins: any(), signers: trusted, at_least: 1 }],
             sbom_required: Vec::new(),
-            name_servers: Vec::new(),
-            roots: Roots::default(),
+            network: NetworkOptions::default(),
             unsigned_files: false,
             banned: Vec::new(),
             limits: LimitsRequest::default(),

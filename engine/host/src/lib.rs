@@ -28,7 +28,6 @@ mod schemas;
 
 pub use code_cache::{CacheError, CacheStats, CodeCache, CodeEntry};
 pub use compile::{CompileError, CompileLimits, Compiler, compile_in_this_process};
-pub use egress::NetworkOptions;
 pub use engine::engine_version;
 pub use exec::{Launcher, exec_in_this_process};
 pub use mounts::{MountProblem, check_mounts};

@@ -47,8 +47,7 @@ pub fn parse_policy(source: &Source, folder: &Utf8Path) -> (Option<Policy>, Vec<
         origin: source.name.clone(),
         mode: orch_core::Mode::Enforce,
         sbom_required: Vec::new(),
-        name_servers: Vec::new(),
-        roots: orch_core::Roots::default(),
+        network: orch_core::NetworkOptions::default(),
         trust: Vec::new(),
         unsigned_files: false,
         banned: Vec::new(),
@@ -81,14 +80,14 @@ fn read(reader: &mut Reader<'_>, tree: &Node, folder: &Utf8Path, policy: &mut Po
     if let Some(network) = fields.get("network").and_then(|node| reader.fields(node, &NETWORK)) {
         if let Some(node) = network.get("name-servers") {
             let items = reader.items(node, "name-servers");
-            policy.name_servers = items.iter().filter_map(|item| name_server(reader, item)).collect();
+            policy.network.name_servers = items.iter().filter_map(|item| name_server(reader, item)).collect();
         }
         if let Some(node) = network.get("roots") {
             let items = reader.items(node, "roots");
-            policy.roots.files = items.iter().filter_map(|item| path(reader, item, folder)).collect();
+            policy.network.root_files = items.iter().filter_map(|item| path(reader, item, folder)).collect();
         }
         let platform = network.get("platform-roots").and_then(|node| reader.boolean(node, "platform-roots"));
-        policy.roots.only_files = !platform.unwrap_or(true);
+        policy.network.platform_roots = platform.unwrap_or(true);
     }
     if let Some(node) = fields.get("banned") {
         let items = reader.items(node, "banned");

@@ -4,9 +4,10 @@ use crate::Paths;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use orch_core::{
-    Ask, Clock, Digest, FoundPlugin, LimitsRequest, Manifest, NoFaults, Policy, Source, TaskManifest, Timestamp,
+    Ask, Clock, Digest, FoundPlugin, LimitsRequest, Manifest, NetworkOptions, NoFaults, Policy, Source, TaskManifest,
+    Timestamp,
 };
-use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, Launcher, NetworkOptions};
+use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, Launcher};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
 use orch_workflow::{Plan, PlanRequest, Resolved};
 use std::collections::BTreeMap;

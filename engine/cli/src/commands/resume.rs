@@ -48,9 +48,8 @@ pub(crate) fn go_on(
     let owned = own(&store, &run)?;
     let records = store.read(&run, 0).map_err(Failure::from)?;
     let plan = plan_of(&records)?;
-    let network = prepare::network(&prepare::load_policy(None, &place.folder)?);
     let sources = Arc::new(Sources::new(place.folder.as_std_path()));
-    let (host, blobs) = prepare::host(&context.faults, &folder, &store, sources, network)?;
+    let (host, blobs) = prepare::host(&context.faults, &folder, &store, sources, plan.network().clone())?;
     prepare::load_kept(&host, &blobs, &plan)?;
     let options = places::options(&state.workflow, state.state.as_deref());
     drive(

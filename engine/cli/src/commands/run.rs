@@ -91,7 +91,7 @@ fn ready(
     beginning: Beginning,
 ) -> anyhow::Result<Ready> {
     let sources = Arc::new(Sources::new(prepared.place.folder.as_std_path()));
-    let (host, blobs) = prepare::host(&context.faults, &folder, &store, sources, prepare::network(&prepared.policy))?;
+    let (host, blobs) = prepare::host(&context.faults, &folder, &store, sources, prepared.plan.network().clone())?;
     prepare::load(&host, &prepared)?;
     prepare::keep(&blobs, &prepared)?;
     tell(&prepared)?;

@@ -6,33 +6,16 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::{TokioResolver, system_conf};
+use orch_core::NetworkOptions;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// How long one question to one name server may take, and how often it is asked.
 const ASK: (Duration, usize) = (Duration::from_secs(3), 2);
-
-/// How a host reaches a network. Nothing else is looked at: no variable of the environment, no proxy.
-#[derive(Debug, Clone)]
-pub struct NetworkOptions {
-    /// Name servers; empty for those of the system.
-    pub name_servers: Vec<SocketAddr>,
-    /// Files with certificates (PEM) of authorities that are trusted besides those of the platform.
-    pub root_files: Vec<PathBuf>,
-    /// Whether the authorities of the platform are trusted.
-    pub platform_roots: bool,
-}
-
-impl Default for NetworkOptions {
-    fn default() -> NetworkOptions {
-        NetworkOptions { name_servers: Vec::new(), root_files: Vec::new(), platform_roots: true }
-    }
-}
 
 /// The resolver and TLS of a host.
 pub(crate) struct Network {

@@ -1,6 +1,6 @@
 //! The authorities whose certificates are trusted.
 
-use super::NetworkOptions;
+use orch_core::NetworkOptions;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -21,8 +21,8 @@ const FILES: [&str; 6] = [
 pub(super) fn load(options: &NetworkOptions) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for file in &options.root_files {
-        let broken = |reason: String| format!("the certificates of {} cannot be used: {reason}", file.display());
-        let certificates = read(file).map_err(broken)?;
+        let broken = |reason: String| format!("the certificates of {} cannot be used: {reason}", file);
+        let certificates = read(file.as_std_path()).map_err(broken)?;
         if certificates.is_empty() {
             return Err(broken("there are none in it".to_owned()));
         }

@@ -72,6 +72,7 @@ pub fn plan(request: &PlanRequest<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         file: request.source.name.clone(),
         timeout: workflow.timeout,
         dry_run: request.dry_run,
+        network: request.policy.network.clone(),
         priority: workflow.priority.unwrap_or(DEFAULT_PRIORITY),
         concurrency,
         inputs,

@@ -11,8 +11,8 @@ use super::retry::Retry;
 use crate::expr::{Expr, ExprError, Template, evaluate};
 use crate::scope::Scope;
 use orch_core::{
-    Decision, Digest, Effective, Hook, Limits, OnConflict, Period, PluginTask, SecretName, SignerId, TaskId, TaskKind,
-    TaskSummary, digest_of,
+    Decision, Digest, Effective, Hook, Limits, NetworkOptions, OnConflict, Period, PluginTask, SecretName, SignerId,
+    TaskId, TaskKind, TaskSummary, digest_of,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -31,8 +31,11 @@ pub struct Plan {
     pub(super) timeout: Option<Period>,
     pub(super) priority: u8,
     /// Nothing outside may change.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) dry_run: bool,
+    /// How the network is reached: a run that goes on later reaches it in the same way.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) network: NetworkOptions,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) concurrency: Option<PlannedConcurrency>,
     pub(super) inputs: Value,
@@ -151,7 +154,7 @@ pub struct PlannedTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<Strategy>,
     /// Whether an earlier result of the same may stand for a run of it.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub cache: bool,
     /// The task of the plan that takes back what this one did; its hook is [`Hook::Undo`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -177,9 +180,8 @@ pub enum PlannedKind {
     Workflow(Box<PlannedWorkflow>),
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn is_false(value: &bool) -> bool {
-    !*value
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The plugin of a task and its input.
@@ -284,6 +286,11 @@ impl Plan {
     /// Whether nothing outside may change, whatever was granted.
     pub fn dry_run(&self) -> bool {
         self.dry_run
+    }
+
+    /// How the network is reached.
+    pub fn network(&self) -> &NetworkOptions {
+        &self.network
     }
 
     /// 0 to 100; matters while the run waits for its concurrency group.
