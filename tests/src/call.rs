@@ -135,6 +135,15 @@ impl Call {
         self
     }
 
+    /// Lets the secret that was granted last travel in a header, to whom a rule is about.
+    #[must_use]
+    pub fn in_header(mut self, header: &str, audience: NetRule) -> Call {
+        let secret = self.grants.secrets.last_mut().unwrap();
+        secret.header = Some(header.try_into().unwrap());
+        secret.audience.push(audience);
+        self
+    }
+
     /// Lets the guest see the secret that was granted last.
     #[must_use]
     pub fn revealed(mut self) -> Call {

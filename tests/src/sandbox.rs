@@ -3,10 +3,10 @@
 use crate::{Call, Ended, Guest, Recorder, program};
 use orch_core::{
     ArtifactAsk, ArtifactName, Ask, Attempt, AttemptResult, Blobs, BucketName, CancelReason, Digest, ExecAsk, ExecName,
-    Faults, FoundPlugin, KvAsk, Manifest, NetRule, NoFaults, PluginName, PluginTask, PluginTaskName, RunId, Secret,
-    SecretAsk, SecretName, SecretSource, TaskId, TaskManifest, TaskRunner,
+    Faults, FoundPlugin, KvAsk, Manifest, NetRule, NetworkOptions, NoFaults, PluginName, PluginTask, PluginTaskName,
+    RunId, Secret, SecretAsk, SecretName, SecretSource, TaskId, TaskManifest, TaskRunner,
 };
-use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, Launcher, LoadError, NetworkOptions};
+use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, Launcher, LoadError};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
 use serde_json::Value;
 use std::ffi::OsString;

@@ -466,9 +466,18 @@ impl fmt::Display for Wanted<'_> {
 impl NetRule {
     /// Whether a request fits.
     pub fn matches(&self, wanted: &Wanted<'_>) -> bool {
-        let any = |empty: bool, fits: bool| empty || fits;
         self.scheme.map_or(!wanted.scheme.is_raw(), |scheme| scheme == wanted.scheme)
-            && self.host.matches(wanted.host)
+            && self.fits_but_for_scheme(wanted)
+    }
+
+    /// As [`Self::matches`] for a rule that denies: without a scheme it is about every one.
+    pub fn denies(&self, wanted: &Wanted<'_>) -> bool {
+        self.scheme.is_none_or(|scheme| scheme == wanted.scheme) && self.fits_but_for_scheme(wanted)
+    }
+
+    fn fits_but_for_scheme(&self, wanted: &Wanted<'_>) -> bool {
+        let any = |empty: bool, fits: bool| empty || fits;
+        self.host.matches(wanted.host)
             && any(self.ports.is_empty(), self.ports.contains(&wanted.port))
             && wanted.method.is_none_or(|method| {
                 any(self.methods.is_empty(), self.methods.iter().any(|allowed| allowed.as_str() == method))
@@ -476,12 +485,6 @@ impl NetRule {
             && wanted
                 .path
                 .is_none_or(|path| any(self.paths.is_empty(), self.paths.iter().any(|allowed| allowed.matches(path))))
-    }
-
-    /// As [`Self::matches`] for a rule that denies: without a scheme it is about every one.
-    pub fn denies(&self, wanted: &Wanted<'_>) -> bool {
-        let every = NetRule { scheme: Some(self.scheme.unwrap_or(wanted.scheme)), ..self.clone() };
-        every.matches(wanted)
     }
 
     /// Whether some request fits both.

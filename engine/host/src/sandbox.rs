@@ -9,7 +9,7 @@ use crate::cap::log::LogBudget;
 use crate::cap::{self, GuestOutput};
 use crate::code_cache::{self, CacheStats, Cached, CodeCache};
 use crate::compile::{CompileError, Compiler};
-use crate::egress::{Egress, MOST_FIELD_BYTES, Meter, Network, NetworkOptions};
+use crate::egress::{Egress, MOST_FIELD_BYTES, Meter, Network};
 use crate::exec::Launcher;
 use crate::guest::{ArtifactsBudget, Audit, Facts, FindingsBudget, Guest, Stop};
 use crate::held_secrets::HeldSecrets;
@@ -21,8 +21,8 @@ use crate::schemas::Schemas;
 use crate::{depends, engine, failure};
 use orch_core::{
     Access, Attempt, AttemptOutput, AttemptResult, Blobs, BoxFuture, CancelReason, Capability, Digest, Effective,
-    Failure, FailureKind, Faults, FoundPlugin, KvStore, LiveEvents, LogLevel, Masker, PluginTask, PluginTaskName,
-    RefusedBy, SecretSource, StagedFolder, TaskRunner, Usage, shorten, visible,
+    Failure, FailureKind, Faults, FoundPlugin, KvStore, LiveEvents, LogLevel, Masker, NetworkOptions, PluginTask,
+    PluginTaskName, RefusedBy, SecretSource, StagedFolder, TaskRunner, Usage, shorten, visible,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -603,13 +603,7 @@ fn timed_out(timeout: &str) -> Failure {
 fn usage(guest: &Guest, log: &Mutex<LogBudget>) -> Usage {
     let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
     log.end_window();
-    Usage {
-        wall_ms: 0,
-        memory: guest.limiter.peak(),
-        used: guest.audit.uses(),
-        log_cut: log.cut,
-        tainted: guest.secrets.is_tainted(),
-    }
+    Usage { memory: guest.limiter.peak(), used: guest.audit.uses(), log_cut: log.cut, ..Usage::default() }
 }
 
 fn millis(time: Duration) -> u64 {

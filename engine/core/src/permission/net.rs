@@ -190,8 +190,8 @@ fn yaml(rule: &NetRule) -> String {
         (!items.is_empty()).then(|| format!("{key}: [{}]", items.join(", ")))
     }
     let host = match &rule.host {
-        crate::HostPattern::Exactly(_) => rule.host.to_string(),
-        // A star at the beginning means something else in YAML.
+        crate::HostPattern::Exactly(crate::Host::Name(_)) => rule.host.to_string(),
+        // A star or a bracket at the beginning means something else in YAML.
         _ => format!("\"{}\"", rule.host),
     };
     let parts = [

@@ -101,6 +101,8 @@ impl Check {
         if crate::egress::admit(&self.audit, &pass, &wanted, &[address.ip()]).is_err() {
             return false;
         }
+        let [asked, _] = pass.used();
+        self.audit.used(&asked);
         self.audit.used(&format!("net {rule}"));
         true
     }

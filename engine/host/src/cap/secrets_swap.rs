@@ -1,7 +1,7 @@
 //! Puts values where their placeholders stand, in requests that may carry them, and lets no request carry a value in any other
 //! way. Knows headers and bytes; how they are sent is not its business.
 
-use crate::egress::{self, BodyScan, NothingToSwap, PlaceholderSwap};
+use crate::egress::{self, BodyScan, NothingToSwap, PlaceholderSwap, Refused};
 use crate::guest::Audit;
 use crate::held_secrets::{HeldSecret, HeldSecrets, PLACEHOLDER};
 use bytes::Bytes;
@@ -9,9 +9,6 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use orch_core::{Leak, LeakScan, LeakStream, RefusedBy, Wanted};
 use std::sync::Arc;
 use zeroize::Zeroizing;
-
-/// Who refuses a request, and why.
-pub(crate) type Refused = (RefusedBy, String);
 
 /// The secrets of an attempt, ready for its requests.
 pub(crate) struct SecretSwap {
@@ -98,8 +95,7 @@ impl SecretSwap {
             }
             if let Some(bytes) = bytes {
                 let mut value = HeaderValue::from_bytes(&bytes).map_err(|_| {
-                    let reason = "the value of a secret holds characters that cannot travel in a header";
-                    (RefusedBy::Engine, reason.to_owned())
+                    by_engine("the value of a secret holds characters that cannot travel in a header".to_owned())
                 })?;
                 value.set_sensitive(true);
                 changed.push((place, value));
@@ -167,13 +163,13 @@ struct Audited {
     audit: Audit,
 }
 
-fn no((by, reason): Refused) -> egress::Refused {
-    egress::Refused { by, reason }
+fn by_engine(reason: String) -> Refused {
+    Refused { by: RefusedBy::Engine, reason, fix: None }
 }
 
 impl PlaceholderSwap for Audited {
-    fn swap(&self, wanted: &Wanted<'_>, headers: &mut HeaderMap, path_and_query: &str) -> Result<(), egress::Refused> {
-        let used = self.swap.swap(wanted, headers, path_and_query).map_err(no)?;
+    fn swap(&self, wanted: &Wanted<'_>, headers: &mut HeaderMap, path_and_query: &str) -> Result<(), Refused> {
+        let used = self.swap.swap(wanted, headers, path_and_query)?;
         used.iter().for_each(|rule| self.audit.used(rule));
         Ok(())
     }
@@ -184,12 +180,12 @@ impl PlaceholderSwap for Audited {
 }
 
 impl BodyScan for BodyScanner {
-    fn push(&mut self, chunk: Bytes) -> Result<Bytes, egress::Refused> {
-        BodyScanner::push(self, &chunk).map(Bytes::from).map_err(no)
+    fn push(&mut self, chunk: Bytes) -> Result<Bytes, Refused> {
+        BodyScanner::push(self, &chunk).map(Bytes::from)
     }
 
-    fn finish(&mut self) -> Result<Bytes, egress::Refused> {
-        BodyScanner::finish(self).map(Bytes::from).map_err(no)
+    fn finish(&mut self) -> Result<Bytes, Refused> {
+        BodyScanner::finish(self).map(Bytes::from)
     }
 }
 
@@ -197,8 +193,8 @@ impl BodyScan for BodyScanner {
 struct Nothing(String);
 
 impl PlaceholderSwap for Nothing {
-    fn swap(&self, _: &Wanted<'_>, _: &mut HeaderMap, _: &str) -> Result<(), egress::Refused> {
-        Err(egress::Refused { by: RefusedBy::Engine, reason: self.0.clone() })
+    fn swap(&self, _: &Wanted<'_>, _: &mut HeaderMap, _: &str) -> Result<(), Refused> {
+        Err(by_engine(self.0.clone()))
     }
 
     fn scan(&self, _: &Wanted<'_>) -> Box<dyn BodyScan> {
@@ -207,11 +203,11 @@ impl PlaceholderSwap for Nothing {
 }
 
 impl BodyScan for Nothing {
-    fn push(&mut self, _: Bytes) -> Result<Bytes, egress::Refused> {
-        Err(egress::Refused { by: RefusedBy::Engine, reason: self.0.clone() })
+    fn push(&mut self, _: Bytes) -> Result<Bytes, Refused> {
+        Err(by_engine(self.0.clone()))
     }
 
-    fn finish(&mut self) -> Result<Bytes, egress::Refused> {
+    fn finish(&mut self) -> Result<Bytes, Refused> {
         Ok(Bytes::new())
     }
 }
@@ -243,30 +239,34 @@ fn matters(secrets: &HeldSecrets, wanted: &Wanted<'_>, leak: Leak) -> bool {
 /// Whether a placeholder in a header becomes the value.
 fn counts(held: &HeldSecret, wanted: &Wanted<'_>, header: &HeaderName) -> Result<(), Refused> {
     let name = &held.grant.name;
-    match &held.grant.header {
-        None => Err((RefusedBy::Plugin, format!("the secret `{name}` travels in no header"))),
-        Some(granted) if granted.as_str() != header.as_str() => Err((
-            RefusedBy::Plugin,
-            format!("the secret `{name}` travels in the header `{granted}` and not in `{header}`"),
-        )),
+    let fix =
+        |line: String| format!("in plugin.yaml: permissions: {{ secrets: [{{ name: {name}, {line}, reason: … }}] }}");
+    let inject = || fix(format!("inject: {{ header: {header} }}, audience: …"));
+    let (reason, fix) = match &held.grant.header {
+        None => (format!("the secret `{name}` travels in no header"), inject()),
+        Some(granted) if granted.as_str() != header.as_str() => {
+            (format!("the secret `{name}` travels in the header `{granted}` and not in `{header}`"), inject())
+        }
         Some(_) if !is_for(held, wanted) => {
             let audience: Vec<_> = held.grant.audience.iter().map(ToString::to_string).collect();
             let whom = if audience.is_empty() { "nobody".to_owned() } else { audience.join(", ") };
-            Err((RefusedBy::Plugin, format!("the secret `{name}` is for {whom}")))
+            let line = fix(format!("audience: [{{ {} }}]", egress::rule(wanted, None)));
+            (format!("the secret `{name}` is for {whom}"), line)
         }
-        Some(_) => Ok(()),
-    }
+        Some(_) => return Ok(()),
+    };
+    Err(Refused { by: RefusedBy::Plugin, reason, fix: Some(fix) })
 }
 
 fn refused(secrets: &HeldSecrets, leak: Leak, place: &str) -> Refused {
     let (Leak::Secret(number) | Leak::Word(number)) = leak;
     let name = secrets.all().get(number).map_or("?", |held| held.grant.name.as_str());
     match leak {
-        Leak::Secret(_) => (RefusedBy::Engine, format!("the value of the secret `{name}` stands in the {place}")),
+        Leak::Secret(_) => by_engine(format!("the value of the secret `{name}` stands in the {place}")),
         Leak::Word(_) => {
             let reason =
                 format!("the placeholder of the secret `{name}` stands in the {place}, where it does not count");
-            (RefusedBy::Plugin, reason)
+            Refused { by: RefusedBy::Plugin, reason, fix: None }
         }
     }
 }

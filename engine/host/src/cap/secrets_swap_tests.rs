@@ -83,7 +83,7 @@ impl Asked {
 
     #[track_caller]
     fn is_refused(&self, swap: &SecretSwap, reason: &str) {
-        let (_, why) = self.send(swap).expect_err(reason);
+        let why = self.send(swap).expect_err(reason).reason;
         assert!(why.contains(reason), "`{why}` is not `{reason}`");
         assert!(!why.contains(VALUE) && !why.contains(PLACEHOLDER), "{why}");
     }
@@ -205,7 +205,7 @@ fn bodies_are_looked_through_over_chunks() {
                 sent.extend(bytes);
                 None
             }
-            Err((_, reason)) => Some(reason),
+            Err(refused) => Some(refused.reason),
         });
         assert!(refused.unwrap().starts_with(what));
         assert_eq!(sent, b"{\"a\": \"", "nothing of it was sent");

@@ -7,8 +7,7 @@ use std::net::IpAddr;
 
 /// Records a refusal of a request.
 pub(super) fn refuse(audit: &Audit, wanted: &Wanted<'_>, refused: &Refused) -> Problem {
-    let fix = fix(wanted, refused.by, None);
-    audit.refuse("net", &wanted.to_string(), refused.by, &refused.reason, fix);
+    audit.refuse("net", &wanted.to_string(), refused.by, &refused.reason, refused.fix.clone());
     Problem::Denied
 }
 
@@ -19,8 +18,8 @@ pub(crate) fn decide<'a>(
     wanted: Wanted<'a>,
 ) -> Result<NetPass<'a>, Problem> {
     let pass = net.decide(wanted).map_err(|refused| {
-        let refused = Refused { by: refused.by, reason: refused.reason.to_owned() };
-        refuse(audit, &wanted, &refused)
+        let (by, reason) = (refused.by, refused.reason.to_owned());
+        refuse(audit, &wanted, &Refused { by, reason, fix: fix(&wanted, by, None) })
     })?;
     if let Some(reason) = pass.counted {
         audit.count("net", &wanted.to_string(), RefusedBy::Policy, reason, fix(&wanted, RefusedBy::Policy, None));
@@ -63,7 +62,7 @@ fn fix(wanted: &Wanted<'_>, by: RefusedBy, address: Option<IpAddr>) -> Option<St
 }
 
 /// The narrowest rule that a request fits.
-fn rule(wanted: &Wanted<'_>, address: Option<IpAddr>) -> String {
+pub(crate) fn rule(wanted: &Wanted<'_>, address: Option<IpAddr>) -> String {
     let host = match wanted.host {
         // A bracket at the beginning means a list in YAML.
         Host::Address(IpAddr::V6(address)) => format!("\"[{address}]\""),

@@ -16,11 +16,10 @@ mod send;
 mod target;
 
 pub(crate) use body::Body;
-pub(crate) use decide::{admit, decide};
+pub(crate) use decide::{admit, decide, rule};
 pub(crate) use headers::{MOST_FIELD_BYTES, is_forbidden};
 pub(crate) use meter::Meter;
 pub(crate) use network::Network;
-pub use network::NetworkOptions;
 pub(crate) use problem::Problem;
 pub(crate) use send::{Answer, Egress, Patience, Request};
 
@@ -33,12 +32,15 @@ use orch_core::{RefusedBy, Wanted};
 pub(crate) struct Refused {
     pub(crate) by: RefusedBy,
     pub(crate) reason: String,
+    /// What to write where, so that it may leave next time.
+    pub(crate) fix: Option<String>,
 }
 
 /// What happens to a request between its decision and its first byte on the wire: placeholders of secrets become their values, and
 /// what must not leave is found.
 pub(crate) trait PlaceholderSwap: Send + Sync {
-    /// Looks at a request that is about to be sent over a connection to a checked address, and may change the values of its fields.
+    /// Looks at a request that is about to be sent to a checked address, before it is connected to, and may change the values of
+    /// its fields.
     /// Framing fields (`Host`, `Content-Length`, …) are added later.
     ///
     /// # Errors

@@ -109,14 +109,15 @@ impl Egress {
 
         let addresses = connect::resolve(&self.network, host).await?;
         decide::admit(&self.audit, &pass, &wanted, &addresses)?;
-        pass.used().iter().for_each(|rule| self.audit.used(rule));
-        let exchange = Arc::new(Exchange::new(Arc::clone(&self.meter)));
-        let connection = connect::connect(&self.network, &target, &addresses, patience.connect, &exchange).await?;
-
+        // Before anybody is called: who may not have a secret does not even see a connection.
         let refuse = |refused: &Refused| decide::refuse(&self.audit, &wanted, refused);
         self.swap.swap(&wanted, &mut headers, &target.sent).map_err(|refused| refuse(&refused))?;
         // What was swapped in counts as well.
         headers::fits(&headers).ok_or(Problem::RequestHeaders)?;
+        pass.used().iter().for_each(|rule| self.audit.used(rule));
+        let exchange = Arc::new(Exchange::new(Arc::clone(&self.meter)));
+        let connection = connect::connect(&self.network, &target, &addresses, patience.connect, &exchange).await?;
+
         let scan = self.swap.scan(&wanted);
         let (audit, told) = (self.audit.clone(), wanted.to_string());
         let refuse_chunk =

@@ -2,10 +2,12 @@
 //! guests, in `tests/tests/all/network`.
 
 use super::*;
-use crate::egress::{BodyScan, Network, NetworkOptions};
+use crate::egress::{BodyScan, Network};
 use bytes::Bytes;
 use http_body_util::Full;
-use orch_core::{EffectiveNet, Finding, Limits, LiveEvents, LogLevel, NetRule, Refusal, StoredArtifact};
+use orch_core::{
+    EffectiveNet, Finding, Limits, LiveEvents, LogLevel, NetRule, NetworkOptions, Refusal, StoredArtifact,
+};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
@@ -26,7 +28,7 @@ impl LiveEvents for Refusals {
 struct Swap;
 
 fn refused(reason: &str) -> Refused {
-    Refused { by: RefusedBy::Engine, reason: reason.to_owned() }
+    Refused { by: RefusedBy::Engine, reason: reason.to_owned(), fix: None }
 }
 
 impl PlaceholderSwap for Swap {

@@ -1,7 +1,8 @@
 //! Requests, one after the other, each exactly as the test states it.
 
 use crate::{Answer, list, text};
-use orch_sdk::{Host, Outcome};
+use orch_sdk::guest::orch::task::secrets;
+use orch_sdk::{Host, Outcome, TaskError};
 use serde_json::{Value, json};
 use wasip2::http::outgoing_handler::handle;
 use wasip2::http::types::{
@@ -14,8 +15,14 @@ use wasip2::io::streams::StreamError;
 const PIECE: usize = 4096;
 
 /// Makes all `requests`; with `follow` it goes where answers redirect it, with the same fields, as a careless client does. With
-/// `hold` it keeps all of them open at once and reads nothing.
-pub fn requests(input: Value, host: &dyn Host) -> Answer {
+/// `hold` it keeps all of them open at once and reads nothing. Where a text of a request says `PLACEHOLDER` or `REVEALED` it puts
+/// what it gets for the secret that `secret` names.
+pub fn requests(mut input: Value, host: &dyn Host) -> Answer {
+    if let Some(name) = input["secret"].as_str() {
+        let secret = secrets::open(name).map_err(TaskError::Failed)?;
+        let (placeholder, revealed) = (secret.placeholder(), revealed(&secret, &input));
+        put(&mut input["requests"], &placeholder, &revealed);
+    }
     let mut answers = Vec::new();
     let mut held = Vec::new();
     for request in list(&input, "requests") {
@@ -47,6 +54,21 @@ pub fn requests(input: Value, host: &dyn Host) -> Answer {
         }
     }
     Ok(Outcome::Succeeded(json!(answers)))
+}
+
+/// Shows the value only if a request is to have it: asking is a refusal where it was not granted.
+fn revealed(secret: &secrets::Secret, input: &Value) -> String {
+    let wished = input["requests"].to_string().contains("REVEALED");
+    if wished { secret.reveal().unwrap_or_default() } else { String::new() }
+}
+
+fn put(value: &mut Value, placeholder: &str, revealed: &str) {
+    match value {
+        Value::String(text) => *text = text.replace("PLACEHOLDER", placeholder).replace("REVEALED", revealed),
+        Value::Array(items) => items.iter_mut().for_each(|item| put(item, placeholder, revealed)),
+        Value::Object(fields) => fields.values_mut().for_each(|item| put(item, placeholder, revealed)),
+        _ => {}
+    }
 }
 
 fn split(location: &str) -> Option<(&str, &str, &str)> {
@@ -115,15 +137,16 @@ fn method(name: &str) -> Method {
     }
 }
 
-/// Writes the `chunks` of a body, or `bytes` of it, and ends it unless `drop` is set.
+/// Writes the `chunks` of a body, or `bytes` of it, in pieces of `piece` bytes, and ends it unless `drop` is set.
 fn write(body: OutgoingBody, how: &Value) -> String {
     let Ok(stream) = body.write() else { return "no stream".to_owned() };
     let chunks = list(how, "chunks").iter().filter_map(|chunk| Some(chunk.as_str()?.as_bytes().to_vec()));
     let bytes = how["bytes"].as_u64().unwrap_or(0) as usize;
     let filler = std::iter::repeat_n(vec![b'x'; PIECE], bytes.div_ceil(PIECE));
+    let piece = how["piece"].as_u64().map_or(PIECE, |bytes| bytes as usize);
     let mut said = "ok".to_owned();
     'all: for chunk in chunks.chain(filler) {
-        for piece in chunk.chunks(PIECE) {
+        for piece in chunk.chunks(piece) {
             if let Err(error) = stream.blocking_write_and_flush(piece) {
                 said = format!("write: {}", stream_word(&error));
                 break 'all;

@@ -3,8 +3,7 @@
 use super::dns::Dns;
 use super::kit::{failed, one, rule, run, said};
 use super::sinks::read;
-use orch_core::Scheme;
-use orch_host::NetworkOptions;
+use orch_core::{NetworkOptions, Scheme};
 use orch_tests::{Call, Sandbox, marker, net, rerun_all, this_program};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -39,7 +38,7 @@ impl Authority {
     pub(super) fn trusted(&self, dns: &Dns) -> Sandbox {
         Sandbox::with_network(NetworkOptions {
             name_servers: vec![dns.address],
-            root_files: vec![self.file()],
+            root_files: vec![self.file().try_into().unwrap()],
             platform_roots: false,
         })
     }

@@ -1,8 +1,7 @@
 //! Rules, requests and what comes of them.
 
 use super::dns::Dns;
-use orch_core::{NetRule, RefusedBy, Scheme};
-use orch_host::NetworkOptions;
+use orch_core::{NetRule, NetworkOptions, RefusedBy, Scheme};
 use orch_tests::{Call, Ended, Sandbox, net};
 use serde_json::{Value, json};
 

@@ -5,6 +5,7 @@
 mod bombs;
 mod budgets;
 mod certificates;
+mod credentials;
 mod dns;
 mod kit;
 mod names;
@@ -12,4 +13,5 @@ mod redirects;
 mod sinks;
 mod sockets;
 mod urls;
+mod whole;
 mod wire;
