@@ -32,6 +32,8 @@ pub(crate) fn build() -> Result<()> {
         "--release",
         "--package",
         "guest-echo",
+        "--package",
+        "net",
         "--target",
         "wasm32-wasip2",
     ]))?;
@@ -52,6 +54,7 @@ pub(crate) fn program(mode: &str) -> Command {
         .arg(engine())
         .arg(guests().join("wasm32-wasip2/release/guest_echo.wasm"))
         .arg(guests().join("work.wasm"))
+        .arg(guests().join("wasm32-wasip2/release/net.wasm"))
         .arg(guests().join("release/examples/native"))
         .arg(root())
         .arg(mode);

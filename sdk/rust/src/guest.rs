@@ -6,8 +6,9 @@ use crate::{Finding, Host, Level, Outcome, Severity, Status, Task, TaskError};
 use std::io::Read;
 use std::path::PathBuf;
 
-// Only a plugin that asks for artifacts imports them: an import that its manifest does not ask for is refused on publish.
-#[cfg(not(feature = "artifacts"))]
+// Only what a plugin calls ends up among its imports, and one that its manifest does not ask for is refused on publish: the
+// functions of [`Host`] are always called, so those for artifacts are a feature of their own.
+#[cfg(not(feature = "full"))]
 wit_bindgen::generate!({
     path: "../../wit",
     world: "task",
@@ -16,7 +17,7 @@ wit_bindgen::generate!({
     default_bindings_module: "orch_sdk::guest",
 });
 
-#[cfg(feature = "artifacts")]
+#[cfg(feature = "full")]
 wit_bindgen::generate!({
     path: "../../wit",
     world: "task-full",

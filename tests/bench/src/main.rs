@@ -11,6 +11,7 @@ mod long;
 mod machine;
 mod numbers;
 mod one;
+mod reach;
 mod scan;
 mod setup;
 
@@ -22,6 +23,7 @@ struct Paths {
     program: PathBuf,
     echo: PathBuf,
     work: PathBuf,
+    net: PathBuf,
     scan_native: PathBuf,
     repository: PathBuf,
     quick: bool,
@@ -35,6 +37,7 @@ fn main() -> Result<()> {
         program: next("the orch-wasm program")?,
         echo: next("the echo component")?,
         work: next("the component of the published workloads")?,
+        net: next("the component that reaches for a network")?,
         scan_native: next("the native secret scanner")?,
         repository: next("the repository")?,
         quick: false,
@@ -52,6 +55,7 @@ fn main() -> Result<()> {
     cold::measure(&paths, &floors, &mut table)?;
     field::measure(&paths, &floors, &mut table)?;
     long::measure(&paths, &mut table)?;
+    reach::measure(&paths, &mut table)?;
     scan::measure(&paths, &mut table)?;
     table.print();
     Ok(())

@@ -13,7 +13,8 @@ use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-struct Quiet;
+/// Keeps nothing.
+pub(crate) struct Quiet;
 
 impl LiveEvents for Quiet {
     fn log(&self, _: LogLevel, _: String, _: Vec<(String, String)>) {}

@@ -4,8 +4,8 @@ use crate::Paths;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use orch_core::{
-    Ask, Clock, Digest, FoundPlugin, LimitsRequest, Manifest, NetworkOptions, NoFaults, Policy, Source, TaskManifest,
-    Timestamp,
+    Ask, Clock, Digest, FoundPlugin, LimitsRequest, Manifest, NetworkOptions, NoFaults, Policy, SecretAsk, Source,
+    TaskManifest, Timestamp,
 };
 use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, Launcher};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
@@ -23,15 +23,29 @@ pub(crate) struct Loaded {
 
 /// The plugin that returns its input.
 pub(crate) fn echo(paths: &Paths) -> Result<Loaded> {
-    load(paths, "bench/echo", &paths.echo)
+    load(paths, "bench/echo", &paths.echo, Ask::default())
 }
 
 /// The plugin with the published workloads.
 pub(crate) fn work(paths: &Paths) -> Result<Loaded> {
-    load(paths, "bench/work", &paths.work)
+    load(paths, "bench/work", &paths.work, Ask::default())
 }
 
-fn load(paths: &Paths, name: &str, component: &Path) -> Result<Loaded> {
+/// The plugin that reaches for a network.
+pub(crate) fn net(paths: &Paths) -> Result<Loaded> {
+    // It can be told to use one; here it never is.
+    let secret = SecretAsk {
+        name: "token".try_into()?,
+        audience: Vec::new(),
+        header: None,
+        reveal: false,
+        reason: String::new(),
+        optional: true,
+    };
+    load(paths, "bench/net", &paths.net, Ask { secrets: vec![secret], ..Ask::default() })
+}
+
+fn load(paths: &Paths, name: &str, component: &Path, permissions: Ask) -> Result<Loaded> {
     let bytes: Arc<[u8]> = std::fs::read(component)?.into();
     // Beside the target folder and not in /tmp, which may be memory: durable must mean this disk.
     let folder = tempfile::tempdir_in(".")?;
@@ -60,7 +74,7 @@ fn load(paths: &Paths, name: &str, component: &Path) -> Result<Loaded> {
         description: "a plugin of the benchmark".into(),
         license: "Apache-2.0".into(),
         tasks: tasks.collect(),
-        permissions: Ask::default(),
+        permissions,
         limits: LimitsRequest::default(),
     };
     let found = FoundPlugin { manifest: Arc::new(manifest), digest: Digest::of(&bytes), signer: None, bytes };
