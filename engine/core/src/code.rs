@@ -93,6 +93,8 @@ codes! {
     Banned = 218,
     /// The registry folder cannot be read or written.
     RegistryUnusable = 219,
+    /// The index of a plugin is older than it should be, or has another history.
+    IndexNotCurrent = 220,
 
     // 03xx: permissions
     /// One of the three parties says no.

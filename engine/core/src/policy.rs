@@ -1,8 +1,11 @@
 //! What the host's owner allows: who may sign, what may be granted, how much may be used.
 
-use crate::{Access, Digest, Entropy, HostPattern, LimitsRequest, NetRule, PluginName, SignerId, Size};
+use crate::{
+    Access, Capability, Digest, Entropy, HostPattern, LimitsRequest, NetRule, Period, PluginName, SignerId, Size,
+};
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// The host's policy. Made from a policy file or, without one, by [`Policy::built_in`].
@@ -22,6 +25,8 @@ pub struct Policy {
     pub unsigned_files: bool,
     /// Components that never run.
     pub banned: Vec<Digest>,
+    /// Keys that somebody else has got hold of: nothing that they signed runs, whatever `trust` says.
+    pub revoked_keys: Vec<SignerId>,
     /// Ceilings.
     pub limits: LimitsRequest,
     /// What may be granted; the first block whose pattern matches the plugin applies. Without a match nothing may.
@@ -89,6 +94,8 @@ pub struct TrustRule {
     pub signers: Vec<SignerId>,
     /// How many of them have to have signed.
     pub at_least: u32,
+    /// How old the last confirmation by one of them may be that the plugin's index is the newest; absent for any.
+    pub fresh_within: Option<Period>,
 }
 
 /// What plugins whose name fits may be granted.
@@ -120,6 +127,8 @@ pub struct PluginRules {
     pub random: Option<Entropy>,
     /// Ceilings below those of the whole policy.
     pub limits: LimitsRequest,
+    /// The line of the policy file on which each kind of permission stands, for those who ask where something comes from.
+    pub lines: BTreeMap<Capability, usize>,
 }
 
 /// Which connections may be granted. Deny beats allow.
@@ -189,11 +198,12 @@ impl Policy {
         Policy {
             origin: BUILT_IN.to_owned(),
             mode: Mode::Enforce,
-            trust: vec![TrustRule { plugins: any(), signers: trusted, at_least: 1 }],
+            trust: vec![TrustRule { plugins: any(), signers: trusted, at_least: 1, fresh_within: None }],
             sbom_required: Vec::new(),
             network: NetworkOptions::default(),
             unsigned_files: false,
             banned: Vec::new(),
+            revoked_keys: Vec::new(),
             limits: LimitsRequest::default(),
             plugins: vec![PluginRules {
                 fs: FsRule { allow: vec![PathRule { path: workflow_folder, access: Access::Write }], deny: Vec::new() },
@@ -214,8 +224,18 @@ impl Policy {
 
     /// Whether one of its rules is content with who signed a plugin.
     pub fn trusts(&self, plugin: &PluginName, signers: &[SignerId]) -> bool {
-        self.trust.iter().filter(|rule| rule.plugins.matches(plugin.as_str())).any(|rule| {
-            let known = rule.signers.iter().filter(|signer| signers.contains(signer));
+        self.content(plugin, signers).next().is_some()
+    }
+
+    /// The rules that are content with who signed a plugin.
+    pub fn content<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        signers: &'a [SignerId],
+    ) -> impl Iterator<Item = &'a TrustRule> + 'a {
+        self.trust.iter().filter(move |rule| rule.plugins.matches(plugin.as_str())).filter(move |rule| {
+            let counts = |signer: &SignerId| signers.contains(signer) && !self.revoked_keys.contains(signer);
+            let known = rule.signers.iter().filter(|signer| counts(signer));
             // The same key twice is one signer.
             let different: std::collections::BTreeSet<_> = known.collect();
             different.len() >= rule.at_least.max(1) as usize
@@ -255,6 +275,7 @@ impl PluginRules {
             clock: None,
             random: None,
             limits: LimitsRequest::default(),
+            lines: BTreeMap::new(),
         }
     }
 }

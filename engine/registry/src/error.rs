@@ -1,7 +1,7 @@
 //! Every way in which a package, a registry, a key or a lock file is refused, with its code and what to do about it.
 
 use crate::Problem;
-use orch_core::{Code, Digest, PluginName, SignerId, plural, shorten, visible};
+use orch_core::{Code, Digest, Period, PluginName, SignerId, plural, shorten, visible};
 use semver::Version;
 use std::io;
 
@@ -210,6 +210,46 @@ pub enum Error {
         /// Which policy.
         origin: String,
     },
+    /// An index with fewer lines than the lock file saw.
+    #[error("the registry shows an older index of `{name}`: it has {}, and it had {seen} when it was locked", plural(*lines as usize, "line"))]
+    IndexRolledBack {
+        /// The plugin.
+        name: PluginName,
+        /// How many lines there were.
+        seen: u64,
+        /// How many there are.
+        lines: u64,
+    },
+    /// An index whose lines are not those that the lock file saw.
+    #[error("the registry shows another index of `{name}`: its first {} are not those that were there when it was locked", plural(*seen as usize, "line"))]
+    IndexRewritten {
+        /// The plugin.
+        name: PluginName,
+        /// How many lines were compared.
+        seen: u64,
+    },
+    /// An index that nobody confirmed for too long.
+    #[error("the index of `{name}` may be an old one: {} wants it confirmed within {within}, and {}", shown(origin), confirmed(*age))]
+    IndexStale {
+        /// The plugin.
+        name: PluginName,
+        /// How old the last confirmation may be.
+        within: Period,
+        /// How long ago it was last confirmed.
+        age: Option<Period>,
+        /// Which policy.
+        origin: String,
+    },
+}
+
+/// When somebody confirmed an index last.
+fn confirmed(age: Option<Period>) -> String {
+    const DAY: u64 = 86_400_000;
+    match age.map(Period::millis) {
+        None => "nobody whom it trusts did".to_owned(),
+        Some(age) if age < DAY => "that was done less than a day ago".to_owned(),
+        Some(age) => format!("that was done {} ago", plural((age / DAY) as usize, "day")),
+    }
 }
 
 /// Untrusted text, harmless and short.
@@ -278,6 +318,9 @@ impl Error {
             Error::InvalidLock { .. } => Code::InvalidLock,
             Error::ConfusingName { .. } => Code::ConfusingName,
             Error::Banned { .. } => Code::Banned,
+            Error::IndexRolledBack { .. } | Error::IndexRewritten { .. } | Error::IndexStale { .. } => {
+                Code::IndexNotCurrent
+            }
         }
     }
 
@@ -338,6 +381,12 @@ impl Error {
             Error::PatchAsksForMore { .. } => text("publish it as a minor release, so that nobody gets it unasked"),
             Error::InvalidLock { .. } => text("restore it from version control, or delete it and lock again"),
             Error::ConfusingName { .. } => text("choose a name that differs in more than look-alike characters"),
+            Error::IndexRolledBack { .. } | Error::IndexRewritten { .. } => text(
+                "restore the registry's newest state; if it was made anew on purpose, accept it with `orch-wasm lock --accept`",
+            ),
+            Error::IndexStale { name, .. } => Some(format!(
+                "get the registry's newest state; if this is it, have a signer run `orch-wasm plugin confirm {name}`"
+            )),
             Error::Banned { .. } => text("use another version; only the owner of the policy can lift the ban"),
         }
     }

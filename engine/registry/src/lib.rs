@@ -13,6 +13,7 @@ pub mod keys;
 pub mod lock;
 pub mod package;
 mod publish;
+mod refresh;
 mod report;
 mod schema;
 mod similar;
@@ -22,8 +23,9 @@ mod validate;
 mod verify;
 
 pub use error::Error;
-pub use find::{LockedRegistry, find_file};
+pub use find::{LockedRegistry, Terms, find_file};
 pub use folder::{FolderRegistry, ListedPlugin, ListedVersion};
+pub use index::IndexPosition;
 pub use keys::{PublicKey, SigningKey};
 pub use lock::{LockFile, LockSource, LockState, LockedPlugin};
 pub use publish::{NewSigner, PublishOptions, Published};

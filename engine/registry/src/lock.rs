@@ -1,8 +1,8 @@
 //! The lock file `orch-wasm.lock` beside a workflow: which version of each plugin was accepted, with its digest and with what
 //! it asked for. TOML, sorted, one plugin a table, so that a change is readable in a review.
 
-use crate::Error;
 use crate::error::shown;
+use crate::{Error, IndexPosition};
 use orch_core::{Ask, Digest, FoundPlugin, PluginName, SignerId, digest_of};
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,9 @@ use toml::{Spanned, Value};
 
 /// Bytes of a lock file.
 const MOST_BYTES: u64 = 1 << 20;
-/// The version of the format. Older readers refuse a newer file and say so.
-const FORMAT: i64 = 1;
+/// The version of the format. Version 2 brought `index`: a file of version 1 is read as one that never saw an index, and written as
+/// version 2. A reader of version 1 refuses a file of version 2 and says so, and so never writes one that has forgotten it.
+const FORMAT: i64 = 2;
 
 /// Where a plugin comes from: `registry:<folder or address>` or `file:<path>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,6 +48,9 @@ pub struct LockedPlugin {
     pub source: LockSource,
     /// What it asked for, without the reasons.
     pub ask: Ask,
+    /// How far the index of the registry was; absent for a file, and where a version of orch-wasm locked it that did not look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexPosition>,
 }
 
 /// A lock file's content, sorted and without repetition.
@@ -90,7 +94,14 @@ impl LockedPlugin {
             signer: found.signer.clone(),
             source,
             ask: found.manifest.permissions.without_reasons(),
+            index: None,
         }
+    }
+
+    /// The same with how far the index was.
+    #[must_use]
+    pub fn seen(self, index: Option<IndexPosition>) -> LockedPlugin {
+        LockedPlugin { index, ..self }
     }
 
     /// Two entries with the same key are about the same reference of a workflow.
@@ -121,6 +132,12 @@ impl LockFile {
             .or_else(|| of_name().max_by_key(|plugin| plugin.version.clone()))
     }
 
+    /// How far the index of a plugin was, whatever requirement it was looked at for.
+    pub fn seen(&self, name: &PluginName) -> Option<&IndexPosition> {
+        let of_name = self.plugins.iter().filter(|plugin| plugin.name == *name && !plugin.is_file());
+        of_name.filter_map(|plugin| plugin.index.as_ref()).max_by_key(|index| index.lines)
+    }
+
     /// What is locked for a file, by its path in the workflow.
     pub fn locked_file(&self, path: &str) -> Option<&LockedPlugin> {
         self.plugins.iter().find(|plugin| matches!(&plugin.source, LockSource::File(locked) if locked == path))
@@ -133,7 +150,8 @@ impl LockFile {
             LockSource::File(path) => self.locked_file(path),
         };
         let Some(before) = before else { return LockState::New };
-        if before == found {
+        // An index that went on is no change of the plugin.
+        if *before == (LockedPlugin { index: before.index, ..found.clone() }) {
             return LockState::Same;
         }
         let lines = found.ask.more_than(&before.ask);
@@ -149,6 +167,12 @@ impl LockFile {
             (LockSource::File(a), LockSource::File(b)) => a != b,
             _ => locked.key() != plugin.key(),
         });
+        // There is one index of a plugin, whatever is taken from it: an older view that stayed would contradict this one.
+        for locked in self.plugins.iter_mut().filter(|locked| locked.name == plugin.name && !locked.is_file()) {
+            if plugin.index.is_some() && !plugin.is_file() {
+                locked.index = plugin.index;
+            }
+        }
         self.plugins.push(plugin);
         self.plugins.sort_by(|a, b| a.key().cmp(&b.key()));
     }
@@ -201,7 +225,7 @@ impl LockFile {
             return Err(invalid(None, format!("it has more than {MOST_BYTES} bytes")));
         }
         let format: AnyFormat = toml::from_str(text).map_err(unreadable)?;
-        if *format.version.get_ref() != FORMAT {
+        if !(1..=FORMAT).contains(format.version.get_ref()) {
             let reason = format!(
                 "its format is {}, and this version of orch-wasm reads format {FORMAT}",
                 format.version.get_ref()
@@ -245,6 +269,12 @@ impl LockFile {
             line("source", string(&plugin.source));
             line("asks", Value::Array(plugin.ask.lines().into_iter().map(Value::String).collect()));
             line("ask", ask_value(&plugin.ask));
+            if let Some(IndexPosition { lines, head }) = &plugin.index {
+                let mut index = toml::Table::new();
+                index.insert("lines".to_owned(), Value::Integer(i64::try_from(*lines).unwrap_or(i64::MAX)));
+                index.insert("head".to_owned(), string(head));
+                line("index", Value::Table(index));
+            }
         }
         text
     }
@@ -340,11 +370,12 @@ struct WirePlugin {
     source: LockSource,
     asks: Vec<String>,
     ask: Ask,
+    index: Option<IndexPosition>,
 }
 
 impl WirePlugin {
     fn plugin(self) -> Result<LockedPlugin, String> {
-        let WirePlugin { name, requirement, version, digest, capability_hash, signer, source, asks, ask } = self;
+        let WirePlugin { name, requirement, version, digest, capability_hash, signer, source, asks, ask, index } = self;
         let ask = ask.without_reasons();
         // What a reviewer reads, what is compared and what is hashed have to be one thing.
         if asks != ask.lines() {
@@ -353,7 +384,7 @@ impl WirePlugin {
         if digest_of(&ask) != capability_hash {
             return Err(format!("`capability-hash` of `{name}` is not that of its `ask`"));
         }
-        Ok(LockedPlugin { name, requirement, version, digest, capability_hash, signer, source, ask })
+        Ok(LockedPlugin { name, requirement, version, digest, capability_hash, signer, source, ask, index })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Publishing and withdrawing. One writer at a time; a component is on disk before the line that names it.
 
 use crate::error::shown;
+use crate::find::unknown_version;
 use crate::folder::{blob_path, key_path};
 use crate::index::{Index, Line, LineKind};
 use crate::keys::MOST_KEY_BYTES;
@@ -94,6 +95,7 @@ impl FolderRegistry {
             time,
             prev: Digest::from_bytes([0; 32]),
             reason: None,
+            successor: None,
         };
         let already_there = self.may_publish(&index, &manifest, &line, options)?;
         self.write_key(&public)?;
@@ -133,13 +135,10 @@ impl FolderRegistry {
         let _lock = self.lock()?;
         let index = self.index(name)?;
         index.intact()?;
-        let published = index.published(version).ok_or_else(|| Error::UnknownVersion {
-            name: name.clone(),
-            requirement: version.to_string(),
-            known: index.of(LineKind::Publish).map(|line| line.version.clone()).collect(),
-        })?;
+        let published = index.published(version).ok_or_else(|| unknown_version(&index, version))?;
         let signer = key.public().id();
-        if !index.of(LineKind::Publish).any(|line| line.signer == signer) {
+        still_signs(&index, &signer, &published.what())?;
+        if !index.may_sign(&signer) {
             return Err(Error::Untrusted {
                 what: published.what(),
                 reason: format!("`{signer}` never signed a version of it and cannot withdraw one"),
@@ -176,11 +175,7 @@ impl FolderRegistry {
         let _lock = self.lock()?;
         let index = self.index(name)?;
         index.intact()?;
-        let published = index.published(version).ok_or_else(|| Error::UnknownVersion {
-            name: name.clone(),
-            requirement: version.to_string(),
-            known: index.of(LineKind::Publish).map(|line| line.version.clone()).collect(),
-        })?;
+        let published = index.published(version).ok_or_else(|| unknown_version(&index, version))?;
         if let Some(yank) = index.yanked(version) {
             return Err(crate::verify::yanked(&index, published, yank));
         }
@@ -195,6 +190,7 @@ impl FolderRegistry {
             });
         }
         let signer = key.public().id();
+        still_signs(&index, &signer, &published.what())?;
         let mut line = Line {
             kind: LineKind::Endorse,
             signer: signer.clone(),
@@ -208,7 +204,7 @@ impl FolderRegistry {
         self.finish(&index, line, already_there)
     }
 
-    fn lock(&self) -> Result<File, Error> {
+    pub(crate) fn lock(&self) -> Result<File, Error> {
         storage::make_folder(&self.dir, "index")?;
         storage::lock(&self.dir, LOCK)
     }
@@ -245,8 +241,8 @@ impl FolderRegistry {
 
     fn check_signer(&self, index: &Index, line: &Line, options: &PublishOptions) -> Result<(), Error> {
         let Some(last) = index.of(LineKind::Publish).last() else { return Ok(()) };
-        let known = index.of(LineKind::Publish).any(|before| before.signer == line.signer);
-        match known || options.new_signer == NewSigner::Accept {
+        still_signs(index, &line.signer, &line.what())?;
+        match index.may_sign(&line.signer) || options.new_signer == NewSigner::Accept {
             true => Ok(()),
             false => Err(Error::Untrusted {
                 what: line.what(),
@@ -272,7 +268,7 @@ impl FolderRegistry {
         Ok(())
     }
 
-    fn write_key(&self, key: &PublicKey) -> Result<(), Error> {
+    pub(crate) fn write_key(&self, key: &PublicKey) -> Result<(), Error> {
         let path = key_path(&key.id());
         match storage::read(&self.dir, &path, MOST_KEY_BYTES)? {
             None => storage::write_whole(&self.dir, &path, key.file_text().as_bytes(), &*self.faults),
@@ -294,7 +290,7 @@ impl FolderRegistry {
         }
     }
 
-    fn finish(&self, index: &Index, line: Line, already_there: bool) -> Result<Published, Error> {
+    pub(crate) fn finish(&self, index: &Index, line: Line, already_there: bool) -> Result<Published, Error> {
         let Line { name, version, digest, capability_hash, signer, .. } = line.clone();
         if !already_there {
             let bytes = index.next(line);
@@ -308,6 +304,17 @@ impl FolderRegistry {
         let repaired = if already_there { 0 } else { index.torn };
         Ok(Published { name, version, digest, capability_hash, signer, already_there, repaired })
     }
+}
+
+/// Refuses a key that handed over to another one.
+pub(crate) fn still_signs(index: &Index, signer: &SignerId, what: &str) -> Result<(), Error> {
+    let Some(handover) = index.handover(signer) else { return Ok(()) };
+    let to = handover.successor().map_or_else(String::new, |to| to.to_string());
+    Err(Error::Untrusted {
+        what: what.to_owned(),
+        reason: format!("`{signer}` handed over to `{to}` in line {} of its index", index.number(handover)),
+        help: Some(format!("use the key of `{to}`; nobody believes what the old one signs from there on")),
+    })
 }
 
 fn check_sbom(manifest: &Manifest, sbom: Option<&[u8]>) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use crate::find::unknown_version;
 use crate::index::LineKind;
 use crate::verify::{Check, Examined, Facts, Finding, Origin, examine};
-use crate::{Error, FolderRegistry, LockedPlugin};
+use crate::{Error, FolderRegistry, LockedPlugin, Terms};
 use orch_core::{Code, Digest, Manifest, PluginName, Policy, SignerId, Timestamp};
 use semver::{Version, VersionReq};
 use serde::Serialize;
@@ -78,12 +78,13 @@ impl FolderRegistry {
         &self,
         name: &PluginName,
         requirement: &VersionReq,
-        policy: &Policy,
-        lock: Option<&LockedPlugin>,
+        terms: &Terms<'_>,
     ) -> Result<PackageReport, Error> {
         let index = self.known_index(name)?;
-        let locked =
-            lock.filter(|lock| requirement.matches(&lock.version)).and_then(|lock| index.published(&lock.version));
+        let locked = terms
+            .lock
+            .filter(|lock| requirement.matches(&lock.version))
+            .and_then(|lock| index.published(&lock.version));
         let best = || {
             let fitting = index.of(LineKind::Publish).filter(|line| requirement.matches(&line.version));
             fitting.max_by_key(|line| (index.yanked(&line.version).is_none(), line.version.clone()))
@@ -93,7 +94,7 @@ impl FolderRegistry {
             return Err(unknown_version(&index, requirement));
         };
         let gathered = self.gather(&index, line)?;
-        let mut report = report(&gathered.facts(&index, policy, lock));
+        let mut report = report(&gathered.facts(&index, terms));
         report.torn = index.torn > 0;
         Ok(report)
     }
@@ -101,7 +102,7 @@ impl FolderRegistry {
 
 /// Looks at every fact about a component from a file.
 pub fn verify_file(bytes: &[u8], policy: &Policy, lock: Option<&LockedPlugin>) -> PackageReport {
-    report(&Facts { origin: Origin::File, bytes: &Arc::from(bytes), policy, lock })
+    report(&Facts { origin: Origin::File, bytes: &Arc::from(bytes), policy, lock, now: Timestamp(0) })
 }
 
 fn report(facts: &Facts<'_>) -> PackageReport {

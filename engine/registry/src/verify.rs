@@ -7,7 +7,7 @@ use crate::index::{Index, Line};
 use crate::package::manifest_of;
 use crate::validate::check_imports;
 use crate::{Error, LockedPlugin, PublicKey};
-use orch_core::{Digest, FoundPlugin, Manifest, Policy, SignerId, digest_of};
+use orch_core::{Digest, FoundPlugin, Manifest, Period, Policy, SignerId, Timestamp, digest_of};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ pub enum Check {
     Signature,
     /// The policy trusts those who signed with this plugin.
     Trust,
+    /// Somebody whom the policy trusts confirmed lately that the index is the newest, if the policy wants that.
+    Fresh,
     /// It has a bill of materials, if the policy wants one.
     Sbom,
     /// Name, version and permissions in the component are those of the index.
@@ -39,7 +41,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order in which a refusal is reported.
-    pub const ALL: [Check; 10] = [
+    pub const ALL: [Check; 11] = [
         Check::Chain,
         Check::Lock,
         Check::NotYanked,
@@ -47,6 +49,7 @@ impl Check {
         Check::Digest,
         Check::Signature,
         Check::Trust,
+        Check::Fresh,
         Check::Sbom,
         Check::Manifest,
         Check::Imports,
@@ -62,6 +65,7 @@ impl Check {
             Check::Digest => "digest",
             Check::Signature => "signature",
             Check::Trust => "trusted signer",
+            Check::Fresh => "index confirmed",
             Check::Sbom => "bill of materials",
             Check::Manifest => "manifest",
             Check::Imports => "imports",
@@ -90,6 +94,10 @@ pub(crate) enum Origin<'a> {
         yank: Option<(&'a Line, Option<&'a str>)>,
         /// Who else signed it, each with its key file.
         endorsements: Vec<(&'a Line, Option<&'a str>)>,
+        /// The newest confirmations that the index ends where it does, each with the key file of who signed it.
+        confirmations: Vec<(&'a Line, Option<&'a str>)>,
+        /// The line by which another key handed over to the signer, and the key file of that one.
+        handover: Option<(&'a Line, Option<&'a str>)>,
         /// The digest of the bill of materials that the registry has for the one that the line names.
         sbom: Option<Digest>,
     },
@@ -103,6 +111,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) bytes: &'a Arc<[u8]>,
     pub(crate) policy: &'a Policy,
     pub(crate) lock: Option<&'a LockedPlugin>,
+    /// What time it is.
+    pub(crate) now: Timestamp,
 }
 
 pub(crate) struct Examined {
@@ -164,6 +174,7 @@ pub(crate) fn examine(facts: &Facts<'_>) -> Examined {
         (Check::Digest, finding(right_bytes)),
         (Check::Signature, finding(facts.signature())),
         (Check::Trust, finding(facts.trust())),
+        (Check::Fresh, finding(facts.fresh())),
         (Check::Sbom, finding(facts.sbom())),
         (Check::Manifest, manifest_holds),
         (Check::Imports, imports),
@@ -178,6 +189,9 @@ fn finding(result: Result<String, Error>) -> Finding {
 fn untrusted(what: String, reason: impl Into<String>) -> Error {
     Error::Untrusted { what, reason: reason.into(), help: None }
 }
+
+/// How far the clock of who confirms may be ahead.
+const SKEW_MILLIS: i64 = 10 * 60 * 1000;
 
 const A_FILE: &str = "it is a file, not from a registry";
 
@@ -249,7 +263,7 @@ impl Facts<'_> {
         let Origin::Index { line, yank: Some((yank, key)), index, .. } = &self.origin else {
             return Ok("no".to_owned());
         };
-        valid_yank(yank, line, *key, self.policy)?;
+        valid_yank(index, yank, line, *key, self.policy)?;
         Err(yanked(index, line, yank))
     }
 
@@ -281,12 +295,13 @@ impl Facts<'_> {
 
     fn signature(&self) -> Result<String, Error> {
         match &self.origin {
-            Origin::Index { line, key, .. } => {
+            Origin::Index { index, line, key, .. } => {
                 if line.signature.is_empty() {
                     let help = "have the publisher publish it again with a key".to_owned();
                     return Err(Error::Unsigned { what: line.what(), help });
                 }
                 signed(line, *key)?;
+                not_retired(index, line, *key)?;
                 Ok(format!("by {}", line.signer))
             }
             Origin::File if self.policy.unsigned_files => Ok(format!("none, which {} allows", self.policy.origin)),
@@ -299,14 +314,14 @@ impl Facts<'_> {
     }
 
     fn trust(&self) -> Result<String, Error> {
-        let Origin::Index { line, endorsements, .. } = &self.origin else { return Ok(A_FILE.to_owned()) };
-        // An endorsement that is not valid is no reason to refuse what others signed; it just does not count.
-        let valid = endorsements.iter().filter(|(line, key)| signed(line, *key).is_ok()).map(|(line, _)| &line.signer);
-        let mut signers = vec![line.signer.clone()];
-        for signer in valid {
-            if !signers.contains(signer) {
-                signers.push(signer.clone());
-            }
+        let Origin::Index { line, handover, .. } = &self.origin else { return Ok(A_FILE.to_owned()) };
+        let signers = self.signers();
+        if self.policy.revoked_keys.contains(&line.signer) {
+            return Err(Error::Untrusted {
+                what: line.what(),
+                reason: format!("{} revokes the key of `{}`, which signed it", shown(&self.policy.origin), line.signer),
+                help: Some("have the publisher publish a new version with another key".to_owned()),
+            });
         }
         let who = signers.iter().map(|signer| signer.as_str()).collect::<Vec<_>>().join(", ");
         if self.policy.trusts(&line.name, &signers) {
@@ -328,7 +343,12 @@ impl Facts<'_> {
         }
         Err(Error::Untrusted {
             what: line.what(),
-            reason: format!("{origin} does not trust `{}` with `{}`", line.signer, line.name),
+            reason: format!(
+                "{origin} does not trust `{}` with `{}`{}",
+                line.signer,
+                line.name,
+                self.handed_over(handover)
+            ),
             help: Some(match self.policy.is_built_in() {
                 true => format!(
                     "if you know that key: `orch-wasm keys trust FILE`, the file is `keys/{}.pub` in the registry",
@@ -340,6 +360,56 @@ impl Facts<'_> {
                 ),
             }),
         })
+    }
+
+    /// Everybody who signed it, each once. A publication that is not valid is found out elsewhere.
+    fn signers(&self) -> Vec<SignerId> {
+        let Origin::Index { index, line, endorsements, .. } = &self.origin else { return Vec::new() };
+        let mut signers = vec![line.signer.clone()];
+        // An endorsement that is not valid is no reason to refuse what others signed; it just does not count.
+        for (line, _) in endorsements.iter().filter(|(line, key)| counts(index, line, *key)) {
+            if !signers.contains(&line.signer) {
+                signers.push(line.signer.clone());
+            }
+        }
+        signers
+    }
+
+    /// That a key which the policy trusts handed over to the signer, if one did: for whoever has to decide over the new one.
+    fn handed_over(&self, handover: &Option<(&Line, Option<&str>)>) -> String {
+        match handover {
+            Some((line, key)) if signed(line, *key).is_ok() => format!(", to which `{}` handed over", line.signer),
+            _ => String::new(),
+        }
+    }
+
+    fn fresh(&self) -> Result<String, Error> {
+        let Origin::Index { index, line, confirmations, .. } = &self.origin else { return Ok(A_FILE.to_owned()) };
+        let signers = self.signers();
+        let mut wanted = None;
+        for rule in self.policy.content(&line.name, &signers) {
+            let Some(within) = rule.fresh_within else { return Ok("not wanted".to_owned()) };
+            let ours = |signer| rule.signers.contains(signer) && !self.policy.revoked_keys.contains(signer);
+            let newest = confirmations
+                .iter()
+                .filter(|(line, key)| ours(&line.signer) && counts(index, line, *key))
+                // One from the future would hold for ever.
+                .filter(|(line, _)| line.time.0 <= self.now.0.saturating_add(SKEW_MILLIS))
+                .map(|(line, _)| line.time)
+                .max();
+            let age = newest.map(|time| Period::from_millis(self.now.0.saturating_sub(time.0).max(0).unsigned_abs()));
+            match age {
+                Some(age) if age <= within => return Ok(format!("within {within}")),
+                _ => wanted = Some((within, age)),
+            }
+        }
+        match wanted {
+            None => Ok("not wanted".to_owned()),
+            Some((within, age)) => {
+                let (name, origin) = (line.name.clone(), self.policy.origin.clone());
+                Err(Error::IndexStale { name, within, age, origin })
+            }
+        }
     }
 
     fn sbom(&self) -> Result<String, Error> {
@@ -416,8 +486,45 @@ fn signed(line: &Line, key: Option<&str>) -> Result<(), Error> {
     }
 }
 
+/// Whether a line besides the publication says something: its signature holds, and its key had not handed over before.
+fn counts(index: &Index, line: &Line, key: Option<&str>) -> bool {
+    signed(line, key).is_ok() && not_retired(index, line, key).is_ok()
+}
+
+/// Whether the key of a line still signed when it signed it. A handover whose signature does not fit, which is over everything before
+/// it, says that somebody moved something: then nothing of that key is believed.
+fn not_retired(index: &Index, line: &Line, key: Option<&str>) -> Result<(), Error> {
+    let Some(handover) = index.handover(&line.signer) else { return Ok(()) };
+    let (number, signer) = (index.number(handover), &line.signer);
+    if signed(handover, key).is_err() {
+        let reason = format!("line {number} of its index says without a valid signature that `{signer}` handed over");
+        return Err(untrusted(line.what(), reason));
+    }
+    match (index.retired(line), handover.successor()) {
+        (None, _) => Ok(()),
+        (Some(_), to) => Err(Error::Untrusted {
+            what: line.what(),
+            reason: format!(
+                "`{signer}` signed it after it had handed over to `{}` (line {number} of its index)",
+                to.map_or_else(String::new, |to| to.to_string())
+            ),
+            help: Some("have the publisher publish it with the new key; the old one may be in other hands".to_owned()),
+        }),
+    }
+}
+
 /// Whether a withdrawal is by somebody who may withdraw. One that is not is no reason to run the version, nor to take another.
-pub(crate) fn valid_yank(yank: &Line, line: &Line, key: Option<&str>, policy: &Policy) -> Result<(), Error> {
+pub(crate) fn valid_yank(
+    index: &Index,
+    yank: &Line,
+    line: &Line,
+    key: Option<&str>,
+    policy: &Policy,
+) -> Result<(), Error> {
+    if policy.revoked_keys.contains(&yank.signer) || not_retired(index, yank, key).is_err() {
+        let reason = format!("it was withdrawn by `{}`, whose key does not count any more", yank.signer);
+        return Err(untrusted(line.what(), reason));
+    }
     if yank.signer != line.signer && !policy.trusts(&line.name, std::slice::from_ref(&yank.signer)) {
         let reason = format!("it was withdrawn by `{}`, who has nothing to say about it", yank.signer);
         return Err(untrusted(line.what(), reason));

@@ -6,8 +6,8 @@ use crate::workflow::{ACCESSES, limits};
 use crate::yaml::{self, Node};
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_core::{
-    Code, Diagnostic, Mode, NamePattern, NetRule, PathRule, PluginRules, Policy, ProgramRule, SignerId, Source,
-    TrustRule,
+    Capability, Code, Diagnostic, Mode, NamePattern, NetRule, PathRule, PluginRules, Policy, ProgramRule, SignerId,
+    Source, TrustRule,
 };
 
 /// The version of this format.
@@ -15,11 +15,22 @@ pub(crate) const SCHEMA: &str = "orch-policy/v1";
 
 pub(crate) const FILE: Keys = Keys {
     of: "a policy",
-    known: &["schema", "mode", "trust", "unsigned-files", "banned", "sbom-required", "network", "limits", "plugins"],
+    known: &[
+        "schema",
+        "mode",
+        "trust",
+        "unsigned-files",
+        "banned",
+        "revoked-keys",
+        "sbom-required",
+        "network",
+        "limits",
+        "plugins",
+    ],
     later: &["registries", "approvals"],
 };
 pub(crate) const TRUST: Keys =
-    Keys { of: "a trust rule", known: &["plugins", "signers", "at-least"], later: &["expires"] };
+    Keys { of: "a trust rule", known: &["plugins", "signers", "at-least", "fresh-within"], later: &["expires"] };
 pub(crate) const BLOCK: Keys = Keys {
     of: "a plugin block",
     known: &["plugins", "mode", "fs", "net", "env", "secrets", "exec", "kv", "artifacts", "clock", "random", "limits"],
@@ -51,6 +62,7 @@ pub fn parse_policy(source: &Source, folder: &Utf8Path) -> (Option<Policy>, Vec<
         trust: Vec::new(),
         unsigned_files: false,
         banned: Vec::new(),
+        revoked_keys: Vec::new(),
         limits: orch_core::LimitsRequest::default(),
         plugins: Vec::new(),
     };
@@ -93,6 +105,9 @@ fn read(reader: &mut Reader<'_>, tree: &Node, folder: &Utf8Path, policy: &mut Po
         let items = reader.items(node, "banned");
         policy.banned = items.iter().filter_map(|item| reader.quantity(item, "banned")).collect();
     }
+    if let Some(node) = fields.get("revoked-keys") {
+        policy.revoked_keys = signers(reader, node, "revoked-keys");
+    }
     if let Some(node) = fields.get("limits") {
         policy.limits = limits(reader, node);
     }
@@ -106,9 +121,22 @@ fn trust(reader: &mut Reader<'_>, node: &Node) -> Option<TrustRule> {
     let fields = reader.fields(node, &TRUST)?;
     let plugins = reader.require(&fields, "plugins", "a trust rule").and_then(|node| pattern(reader, node, "plugins"));
     let list = reader.require(&fields, "signers", "a trust rule")?;
+    let signers = signers(reader, list, "signers");
+    let at_least = fields.get("at-least").and_then(|node| Some((node, reader.within(node, "at-least", 1..=100)?)));
+    let different: std::collections::BTreeSet<_> = signers.iter().collect();
+    if let Some((node, most)) = at_least.filter(|(_, most)| *most as usize > different.len()) {
+        let message = format!("{most} of {} signers can never have signed", different.len());
+        reader.error(Code::Contradiction, &node.span, message);
+    }
+    let at_least = at_least.map_or(1, |(_, at_least)| at_least);
+    let fresh_within = fields.get("fresh-within").and_then(|node| reader.quantity(node, "fresh-within"));
+    Some(TrustRule { plugins: plugins?, signers, at_least, fresh_within })
+}
+
+fn signers(reader: &mut Reader<'_>, list: &Node, key: &str) -> Vec<SignerId> {
     let mut signers = Vec::new();
-    for item in reader.items(list, "signers") {
-        let Some(text) = reader.text(item, "signers") else { continue };
+    for item in reader.items(list, key) {
+        let Some(text) = reader.text(item, key) else { continue };
         let Some(signer) = reader.checked_name::<SignerId>(&text, &item.span) else { continue };
         if text.len() == 16 {
             signers.push(signer);
@@ -117,14 +145,7 @@ fn trust(reader: &mut Reader<'_>, node: &Node) -> Option<TrustRule> {
             reader.error_help(Code::InvalidName, &item.span, message, "`orch-wasm keys list` shows the ids of keys");
         }
     }
-    let at_least = fields.get("at-least").and_then(|node| Some((node, reader.within(node, "at-least", 1..=100)?)));
-    let different: std::collections::BTreeSet<_> = signers.iter().collect();
-    if let Some((node, most)) = at_least.filter(|(_, most)| *most as usize > different.len()) {
-        let message = format!("{most} of {} signers can never have signed", different.len());
-        reader.error(Code::Contradiction, &node.span, message);
-    }
-    let at_least = at_least.map_or(1, |(_, at_least)| at_least);
-    Some(TrustRule { plugins: plugins?, signers, at_least })
+    signers
 }
 
 /// An address, with a port if it is not 53.
@@ -223,6 +244,11 @@ fn block(reader: &mut Reader<'_>, node: &Node, folder: &Utf8Path) -> Option<Plug
     (rules.clock, rules.random) = (entropy("clock"), entropy("random"));
     if let Some(node) = fields.get("limits") {
         rules.limits = limits(reader, node);
+    }
+    for kind in Capability::ALL {
+        if let Some(node) = fields.get(kind.word()) {
+            rules.lines.insert(kind, reader.source.line_and_column(node.span.start).0);
+        }
     }
     rules.plugins = plugins?;
     Some(rules)

@@ -159,17 +159,24 @@ impl Ask {
 
     /// One line for each item, for people and for differences: `fs source read`.
     pub fn lines(&self) -> Vec<String> {
-        let Ask { fs, net, env, secrets, exec, kv, artifacts } = self.without_reasons();
-        let mut lines = Vec::new();
-        let mut line = |text: String, optional: bool| lines.push(if optional { text + " (optional)" } else { text });
-        fs.iter().for_each(|item| line(format!("fs {} {}", item.mount, item.access), item.optional));
-        net.iter().for_each(|item| line(format!("net {}", item.rule), item.optional));
-        env.iter().for_each(|item| line(format!("env {}", item.name), item.optional));
-        secrets.iter().for_each(|item| line(item.line(), item.optional));
-        exec.iter().for_each(|item| line(item.line(), item.optional));
-        kv.iter().for_each(|item| line(format!("kv {} {}", item.bucket, item.quota), item.optional));
-        artifacts.iter().for_each(|item| line(format!("artifacts {}", item.name), item.optional));
-        lines
+        self.without_reasons().items().into_iter().map(|(line, _)| line).collect()
+    }
+
+    /// The lines, each with its reason, in the order of the manifest.
+    pub fn items(&self) -> Vec<(String, &str)> {
+        let Ask { fs, net, env, secrets, exec, kv, artifacts } = self;
+        let mut items = Vec::new();
+        let mut item = |text: String, optional: bool, reason| {
+            items.push((if optional { text + " (optional)" } else { text }, reason));
+        };
+        fs.iter().for_each(|ask| item(format!("fs {} {}", ask.mount, ask.access), ask.optional, ask.reason.as_str()));
+        net.iter().for_each(|ask| item(format!("net {}", ask.rule), ask.optional, ask.reason.as_str()));
+        env.iter().for_each(|ask| item(format!("env {}", ask.name), ask.optional, ask.reason.as_str()));
+        secrets.iter().for_each(|ask| item(ask.line(), ask.optional, ask.reason.as_str()));
+        exec.iter().for_each(|ask| item(ask.line(), ask.optional, ask.reason.as_str()));
+        kv.iter().for_each(|ask| item(format!("kv {} {}", ask.bucket, ask.quota), ask.optional, ask.reason.as_str()));
+        artifacts.iter().for_each(|ask| item(format!("artifacts {}", ask.name), ask.optional, ask.reason.as_str()));
+        items
     }
 
     /// What `self` asks for that `before` did not: the lines that a person has to accept. What is not recognised as less than

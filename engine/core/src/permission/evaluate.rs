@@ -55,6 +55,15 @@ impl Judge<'_> {
         self.rules.and_then(|rules| rules.mode).unwrap_or(self.policy.mode).is_count()
     }
 
+    /// The policy, with the line where it speaks of this kind of permission.
+    pub(super) fn origin(&self, kind: Capability) -> String {
+        let origin = &self.policy.origin;
+        match self.rules.and_then(|rules| rules.lines.get(&kind)) {
+            Some(line) => format!("{origin}:{line}"),
+            None => origin.clone(),
+        }
+    }
+
     /// Where something is to be written so that the policy allows it.
     pub(super) fn policy_fix(&self, rule: &str) -> String {
         let block = format!("plugins: [{{ plugins: {}, {rule} }}]", self.plugin);

@@ -67,5 +67,9 @@ fn allowed_folder(judge: &Judge<'_>, path: &Utf8Path, wanted: Access) -> Result<
         let reason = format!("`{path}` is outside of what {origin} allows: {known}");
         return Err(No { reason, fix: Some(judge.policy_fix(&rule)) });
     };
-    Ok((found.path.clone(), wanted.min(found.access), format!("{} {} by {origin}", found.path, found.access)))
+    Ok((
+        found.path.clone(),
+        wanted.min(found.access),
+        format!("{} {} by {}", found.path, found.access, judge.origin(Capability::Fs)),
+    ))
 }

@@ -9,8 +9,8 @@ fn any(patterns: &[NamePattern], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.matches(name))
 }
 
-fn says(yes: bool) -> String {
-    (if yes { "yes" } else { "no" }).to_owned()
+fn yes(judge: &Judge<'_>, kind: Capability) -> String {
+    format!("yes by {}", judge.origin(kind))
 }
 
 pub(super) fn env(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
@@ -29,7 +29,7 @@ pub(super) fn env(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
             let rules = judge.rules(&line)?;
             let reason = format!("{} does not allow `{}` to read it", judge.policy.origin, judge.plugin);
             match any(&rules.env, name.as_str()) && !any(&rules.env_deny, name.as_str()) {
-                true => Ok(says(true)),
+                true => Ok(yes(judge, Capability::Env)),
                 false => Err(No { reason, fix: Some(judge.policy_fix(&line)) }),
             }
         });
@@ -47,13 +47,19 @@ pub(super) fn secrets(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
     for asked in &ask.secrets {
         let name = &asked.name;
         let audience: Vec<_> = asked.audience.iter().map(ToString::to_string).collect();
-        let to = if audience.is_empty() { String::new() } else { format!("to {}", audience.join(", ")) };
+        let header = asked.header.as_ref().map_or_else(String::new, |header| format!(" in `{header}`"));
+        let to = if audience.is_empty() { String::new() } else { format!("to {}{header}", audience.join(", ")) };
         let item = Item {
             kind: Capability::Secrets,
             target: name.to_string(),
             reason: &asked.reason,
             optional: asked.optional,
-            asked: format!("{}{}", to, if asked.reveal { " revealed" } else { "" }).trim().to_owned(),
+            asked: match (asked.reveal, to.is_empty()) {
+                (true, true) => "revealed".to_owned(),
+                (true, false) => format!("{to}, revealed"),
+                (false, true) => "to sign with it".to_owned(),
+                (false, false) => to,
+            },
         };
         let grant = grants.secrets.iter().find(|grant| grant.name == *name);
         let reveal = if asked.reveal { ", reveal: true" } else { "" };
@@ -80,7 +86,7 @@ pub(super) fn secrets(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
             if asked.reveal && !secrets.reveal {
                 return no(format!("{origin} shows no secret to `{}`, it may only travel with requests", judge.plugin));
             }
-            Ok(says(true))
+            Ok(yes(judge, Capability::Secrets))
         });
         if let Some(grant) = grant.filter(|_| holds) {
             judge.out.effective.secrets.push(EffectiveSecret {
@@ -107,12 +113,21 @@ pub(super) fn exec(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
             target: alias.to_string(),
             reason: &asked.reason,
             optional: asked.optional,
-            asked: asked.slots.iter().map(|slot| slot.as_str()).collect::<Vec<_>>().join(", "),
+            asked: match asked.slots.is_empty() {
+                true => "run".to_owned(),
+                false => {
+                    format!("run with {}", asked.slots.iter().map(|slot| slot.as_str()).collect::<Vec<_>>().join(", "))
+                }
+            },
         };
         let grant = grants.exec.iter().find(|grant| grant.alias == *alias);
         let args: Vec<_> = asked.slots.iter().map(|slot| format!("\"{{{slot}}}\"")).collect();
         let slots: Vec<_> = asked.slots.iter().map(|slot| format!("{slot}: text")).collect();
-        let granted = grant.map(|grant| grant.program.to_string()).ok_or_else(|| {
+        let run = |grant: &ExecGrant| {
+            let words = grant.args.iter().map(ToString::to_string);
+            std::iter::once(grant.program.to_string()).chain(words).collect::<Vec<_>>().join(" ")
+        };
+        let granted = grant.map(run).ok_or_else(|| {
             format!(
                 "{{ exec: [{{ alias: {alias}, program: /usr/bin/{alias}, args: [{}], slots: {{ {} }} }}] }}",
                 args.join(", "),
@@ -121,7 +136,7 @@ pub(super) fn exec(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
         });
         let holds = judge.item(&item, granted, |judge| match grant {
             Some(grant) => allowed_program(judge, grant),
-            None => Ok(says(true)),
+            None => Ok(yes(judge, Capability::Exec)),
         });
         if let Some(grant) = grant.filter(|_| holds) {
             judge.out.effective.exec.push(grant.clone());
@@ -153,7 +168,7 @@ fn allowed_program(judge: &Judge<'_>, grant: &ExecGrant) -> Result<String, No> {
             no(format!("{origin} allows `{program}` with the digest {wanted}, and the grant names another"))
         }
         (Some(wanted), None) => no(format!("{origin} allows `{program}` only with `digest: {wanted}`")),
-        _ => Ok(format!("{program} by {origin}")),
+        _ => Ok(format!("{program} by {}", judge.origin(Capability::Exec))),
     }
 }
 
@@ -176,7 +191,7 @@ pub(super) fn kv(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
             let rules = judge.rules(&line)?;
             let reason = format!("{} lets `{}` keep no values", judge.policy.origin, judge.plugin);
             match rules.kv {
-                Some(most) => Ok(format!("{most} by {}", judge.policy.origin)),
+                Some(most) => Ok(format!("{most} by {}", judge.origin(Capability::Kv))),
                 None => Err(No { reason, fix: Some(judge.policy_fix(&line)) }),
             }
         });
@@ -207,7 +222,7 @@ pub(super) fn artifacts(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
             let rules = judge.rules(line)?;
             let reason = format!("{} does not allow `{}` to store artifacts", judge.policy.origin, judge.plugin);
             match rules.artifacts {
-                true => Ok(says(true)),
+                true => Ok(yes(judge, Capability::Artifacts)),
                 false => Err(No { reason, fix: Some(judge.policy_fix(line)) }),
             }
         });

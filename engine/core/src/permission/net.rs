@@ -180,7 +180,7 @@ fn allowed(judge: &Judge<'_>, grant: &NetRule) -> Result<String, No> {
         return Err(No { reason, fix: Some(judge.policy_fix(&line)) });
     }
     let words: Vec<_> = meeting.iter().map(|rule| rule.to_string()).collect();
-    Ok(format!("{} by {origin}", words.join(", ")))
+    Ok(format!("{} by {}", words.join(", "), judge.origin(Capability::Net)))
 }
 
 /// A rule as it is written in a workflow or a policy.

@@ -9,7 +9,8 @@ use serde_json::json;
 fn two_of(world: &mut World, keys: &[&SigningKey]) {
     let mut signers = vec![world.key.public().id()];
     signers.extend(keys.iter().map(|key| key.public().id()));
-    world.policy.trust = vec![TrustRule { plugins: NamePattern("orch/*".to_owned()), signers, at_least: 2 }];
+    world.policy.trust =
+        vec![TrustRule { plugins: NamePattern("orch/*".to_owned()), signers, at_least: 2, fresh_within: None }];
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn r11_a_bill_of_materials_is_part_of_what_is_signed() {
     refused(world.find("*"), Code::Untrusted, "does not have its bill of materials");
     // Without the line that names it the signature does not fit any more.
     std::fs::write(&path, &sbom).unwrap();
-    assert!(world.registry.find(&name("orch/tool"), &req("=1.1.0"), &world.policy, None).is_ok());
+    assert!(world.registry.find(&name("orch/tool"), &req("=1.1.0"), &world.terms()).map(|(found, _)| found).is_ok());
     let text = world.index();
     let changed = text.replace(&Digest::of(&sbom).to_string(), &Digest::of(b"{}").to_string());
     std::fs::write(world.path("index/orch/tool.jsonl"), changed).unwrap();

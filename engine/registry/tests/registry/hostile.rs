@@ -97,7 +97,7 @@ proptest! {
         let found = world.find("*");
         let listed = world.registry.list();
         let versions = world.registry.versions(&name("orch/tool"));
-        let report = world.registry.verify_package(&name("orch/tool"), &req("*"), &world.policy, None);
+        let report = world.registry.verify_package(&name("orch/tool"), &req("*"), &world.terms());
         world.write_index(good_index());
         prop_assert!(listed.is_ok());
         drop(versions);

@@ -16,6 +16,7 @@ fn entry(plugin: &str, requirement: &str, version_text: &str, mounts: &[&str]) -
         signer: Some("0123456789abcdef".parse().unwrap()),
         source: LockSource::Registry("./registry".to_owned()),
         ask: manifest.permissions.without_reasons(),
+        index: None,
     }
 }
 
@@ -78,7 +79,7 @@ fn hostile_lock_files() {
     let body = &good[good.find("[[plugin]]").unwrap()..];
     let cases = [
         (String::new(), "missing field `version`"),
-        ("version = 2\nfuture = true\n".to_owned(), "line 1, cannot be understood: its format is 2"),
+        ("version = 3\nfuture = true\n".to_owned(), "line 1, cannot be understood: its format is 3"),
         ("version = \"1\"\n".to_owned(), "line 1,"),
         ("version = 1\ncolour = 1\n".to_owned(), "line 2, cannot be understood: unknown field `colour`"),
         (good.replace("source = ", "sauce = "), "unknown field `sauce`"),
@@ -181,7 +182,8 @@ fn a_version_that_was_moved_is_refused() {
     });
     assert_eq!(world.outcome("^1"), "1.0.0", "without a lock nothing tells");
     refused(world.find_locked("^1", Some(&locked)), Code::LockMismatch, "and sha256:");
-    let report = world.registry.verify_package(&name("orch/tool"), &req("^1"), &world.policy, Some(&locked)).unwrap();
+    let report =
+        world.registry.verify_package(&name("orch/tool"), &req("^1"), &world.terms().locked(Some(&locked))).unwrap();
     assert!(!report.good);
     // Or the version is taken away, by cutting the index.
     world.tool("1.1.0");

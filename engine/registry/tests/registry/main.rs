@@ -4,6 +4,7 @@
 
 mod concurrent;
 mod endorse;
+mod history;
 mod hostile;
 mod keys;
 mod lock;

@@ -118,7 +118,7 @@ fn a_line_that_was_cut_off_is_no_damage_and_is_repaired() {
         world.write_index(&both[..cut]);
         assert_eq!(world.outcome("*"), "1.0.0", "cut at {cut}");
         assert!(world.registry.list().unwrap()[0].torn);
-        assert!(world.registry.verify_package(&name("orch/tool"), &req("*"), &world.policy, None).unwrap().torn);
+        assert!(world.registry.verify_package(&name("orch/tool"), &req("*"), &world.terms()).unwrap().torn);
         let published = world.tool("1.0.2");
         assert_eq!(published.repaired as usize, cut - good.len());
         assert_eq!(world.outcome("*"), "1.0.2");
@@ -262,7 +262,7 @@ fn a_lock_that_is_no_file_and_a_pipe_do_not_hang() {
     world.tool("1.0.0");
     let pipe = world.path("index/orch/pipe.jsonl");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let found = world.registry.find(&name("orch/pipe"), &req("*"), &world.policy, None);
+    let found = world.registry.find(&name("orch/pipe"), &req("*"), &world.terms()).map(|(found, _)| found);
     refused(found, Code::RegistryDamaged, "it is no file");
     std::fs::remove_file(world.path("index/.lock")).unwrap();
     std::fs::create_dir(world.path("index/.lock")).unwrap();

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use orch_core::{Code, Digest, Faults, FoundPlugin, Manifest, PluginName, Policy, SignerId, Timestamp, canonical_json};
 use orch_registry::{
-    Error, FolderRegistry, LockFile, LockSource, LockedPlugin, PublishOptions, Published, SigningKey, package,
+    Error, FolderRegistry, IndexPosition, LockFile, LockSource, LockedPlugin, PublishOptions, Published, SigningKey,
+    Terms, package,
 };
 use semver::{Version, VersionReq};
 use serde_json::{Value, json};
@@ -94,7 +95,22 @@ impl World {
     }
 
     pub(crate) fn find_locked(&self, requirement: &str, lock: Option<&LockedPlugin>) -> Result<FoundPlugin, Error> {
-        self.registry.find(&name("orch/tool"), &req(requirement), &self.policy, lock)
+        self.find_at(requirement, lock, NOW).map(|(found, _)| found)
+    }
+
+    pub(crate) fn find_at(
+        &self,
+        requirement: &str,
+        lock: Option<&LockedPlugin>,
+        now: Timestamp,
+    ) -> Result<(FoundPlugin, IndexPosition), Error> {
+        let terms = Terms::new(&self.policy, now).locked(lock);
+        self.registry.find(&name("orch/tool"), &req(requirement), &terms)
+    }
+
+    /// With nothing locked.
+    pub(crate) fn terms(&self) -> Terms<'_> {
+        Terms::new(&self.policy, NOW)
     }
 
     pub(crate) fn lock(&self, requirement: &str) -> LockFile {

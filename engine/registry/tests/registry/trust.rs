@@ -25,7 +25,7 @@ fn damaged(damage: impl FnOnce(&World, &Digest), code: Code, message: &str) {
     world.find("^1").expect("it is good before");
     damage(&world, &digest);
     refused(world.find("^1"), code, message);
-    let report = world.registry.verify_package(&name("orch/tool"), &req("^1"), &world.policy, None);
+    let report = world.registry.verify_package(&name("orch/tool"), &req("^1"), &world.terms());
     assert!(report.is_err() || report.is_ok_and(|report| !report.good));
 }
 
@@ -59,7 +59,7 @@ fn what_is_not_as_published_is_not_even_parsed() {
     let mut bytes = std::fs::read(world.blob(&digest)).unwrap();
     bytes[20] ^= 1;
     std::fs::write(world.blob(&digest), bytes).unwrap();
-    let report = world.registry.verify_package(&name("orch/tool"), &req("*"), &world.policy, None).unwrap();
+    let report = world.registry.verify_package(&name("orch/tool"), &req("*"), &world.terms()).unwrap();
     let state = |check| &report.facts.iter().find(|fact| fact.check == check).unwrap().state;
     assert!(matches!(state(Check::Digest), FactState::Fails { code: Code::DigestMismatch, .. }));
     assert!(matches!(state(Check::Manifest), FactState::Unknown { .. }));
@@ -229,7 +229,7 @@ fn the_chain_shows_what_was_done_to_the_index() {
             edit(|lines| vec![lines[0].to_owned(), "rubbish".to_owned(), lines[2].to_owned()]),
             "line 2: it is no line of an index",
         ),
-        (edit(|lines| vec![lines[0].replace("\"v\":1", "\"v\":2,\"new\":true")]), "line 1: it has format 2"),
+        (edit(|lines| vec![lines[0].replace("\"v\":1", "\"v\":3,\"new\":true")]), "line 1: it has format 3"),
         (edit(|lines| vec![lines[0].replace("orch/tool", "orch/other")]), "line 1: it is about `orch/other`"),
         (edit(|lines| vec![lines[0].replace("\"v\":1", "\"v\":1,\"extra\":1")]), "unknown field `extra`"),
         (edit(|lines| vec![String::new(), lines[0].to_owned()]), "line 1: it is no line"),
@@ -243,7 +243,7 @@ fn an_index_moved_to_another_name_is_refused() {
     let world = World::new();
     world.tool("1.0.0");
     std::fs::write(world.path("index/orch/other.jsonl"), world.index()).unwrap();
-    let found = world.registry.find(&name("orch/other"), &req("*"), &world.policy, None);
+    let found = world.registry.find(&name("orch/other"), &req("*"), &world.terms()).map(|(found, _)| found);
     refused(found, Code::RegistryDamaged, "it is about `orch/tool`");
 }
 
@@ -257,6 +257,7 @@ fn trust_is_by_name() {
             plugins: orch_core::NamePattern(pattern.to_owned()),
             signers: vec![id.clone()],
             at_least: 1,
+            fresh_within: None,
         }];
         Policy { trust, ..trusting(vec![]) }
     };
@@ -313,7 +314,7 @@ fn files_run_only_where_the_policy_admits_them() {
 fn the_report_has_every_fact() {
     let world = World::new();
     world.tool("1.0.0");
-    let report = world.registry.verify_package(&name("orch/tool"), &req("*"), &world.policy, None).unwrap();
+    let report = world.registry.verify_package(&name("orch/tool"), &req("*"), &world.terms()).unwrap();
     assert!(report.good && !report.torn);
     assert_eq!(report.facts.iter().map(|fact| fact.check).collect::<Vec<_>>(), Check::ALL);
     let text = serde_json::to_string(&report).unwrap();

@@ -32,7 +32,7 @@ fn the_best_version_that_fits() {
 fn a_name_that_is_not_there() {
     let world = World::new();
     let help = |wanted: &str| {
-        let error = world.registry.find(&name(wanted), &req("*"), &world.policy, None).unwrap_err();
+        let error = world.registry.find(&name(wanted), &req("*"), &world.terms()).map(|(found, _)| found).unwrap_err();
         assert_eq!(error.code(), Code::UnknownPlugin);
         error.help().unwrap()
     };
@@ -63,7 +63,7 @@ fn a_withdrawn_version_is_not_taken() {
     refused(world.publish(&pack("orch/tool", "1.1.0", "1.1.0", json!({}))), Code::Yanked, "was withdrawn");
     yank("1.0.0").unwrap();
     assert!(world.outcome("*").starts_with("OW0208"));
-    let report = world.registry.verify_package(&name("orch/tool"), &req("*"), &world.policy, None).unwrap();
+    let report = world.registry.verify_package(&name("orch/tool"), &req("*"), &world.terms()).unwrap();
     assert!(!report.good);
 }
 
@@ -179,7 +179,7 @@ fn the_port_of_the_planner() {
     let lock = world.lock("^1");
     world.tool("1.1.0");
     let find = |lock: &LockFile| {
-        let source = LockedRegistry { registry: &world.registry, policy: &world.policy, lock };
+        let source = LockedRegistry { registry: &world.registry, policy: &world.policy, lock, now: NOW };
         source.find(&name("orch/tool"), &req("^1")).unwrap().manifest.version.to_string()
     };
     assert_eq!(find(&lock), "1.0.0");

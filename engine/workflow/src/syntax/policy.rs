@@ -1,7 +1,7 @@
 //! A policy's shape.
 
 use super::permissions::{Access, Connection, Entropy, Limits};
-use super::workflow::Size;
+use super::workflow::{Duration, Size};
 use schemars::JsonSchema;
 
 /// What the owner of a host allows.
@@ -19,6 +19,9 @@ pub(crate) struct Policy {
     /// Components that never run: `sha256:…`.
     #[schemars(inner(regex(pattern = r"^sha256:[0-9a-f]{64}$")))]
     banned: Option<Vec<String>>,
+    /// Keys that somebody else has got hold of: nothing that they signed runs.
+    #[schemars(inner(regex(pattern = r"^[0-9a-f]{16}$")))]
+    revoked_keys: Option<Vec<String>>,
     /// Plugins that need a bill of materials: whole names, or beginnings with `*` at their end.
     sbom_required: Option<Vec<String>>,
     /// How the network is reached.
@@ -66,6 +69,8 @@ pub(super) struct Trust {
     /// How many of them have to have signed; one where nothing is said.
     #[schemars(range(min = 1, max = 100))]
     at_least: Option<u32>,
+    /// How old the last confirmation may be that the plugin's index is the newest: `30d`.
+    fresh_within: Option<Duration>,
 }
 
 /// What plugins whose name fits may be granted.

@@ -55,7 +55,7 @@ enum WorkflowVersion {
 /// A whole number and a unit: `250ms`, `90s`, `10m`, `2h`, `1d`.
 #[derive(JsonSchema)]
 #[schemars(extend("pattern" = "^[0-9]+(ms|s|m|h|d)$"))]
-struct Duration(String);
+pub(super) struct Duration(String);
 
 /// A whole number and a unit: `512B`, `64KiB`, `10MiB`, `1GiB`.
 #[derive(JsonSchema)]

@@ -20,7 +20,8 @@ fn a_whole_policy() {
     let source = Source::new(
         "policy.yaml",
         format!(
-            "schema: orch-policy/v1\ntrust: [{{ plugins: \"orch/*\", signers: [0123456789abcdef] }}]\nunsigned-files: true\n\
+            "schema: orch-policy/v1\ntrust: [{{ plugins: \"orch/*\", signers: [0123456789abcdef], fresh-within: 30d }}]\n\
+             unsigned-files: true\nrevoked-keys: [fedcba9876543210]\n\
              banned: [\"{digest}\"]\nlimits: {{ memory: 1GiB, findings: 10 }}\nplugins:\n  - plugins: orch/*\n    \
              fs: {{ allow: [{{ path: ./data/../x, access: read }}, {{ path: /srv, access: write }}], deny: [/srv/secret] }}\n    \
              env: {{ allow: [\"CI_*\"], deny: [CI_TOKEN] }}\n    artifacts: true\n  - plugins: \"*\"\n"
@@ -31,6 +32,8 @@ fn a_whole_policy() {
     let policy = policy.unwrap();
     assert_eq!(policy.origin, "policy.yaml");
     assert_eq!(policy.trust[0].signers[0].as_str(), "0123456789abcdef");
+    assert_eq!(policy.trust[0].fresh_within, Some("30d".parse().unwrap()));
+    assert_eq!(policy.revoked_keys, ["fedcba9876543210".parse().unwrap()]);
     assert!(policy.unsigned_files);
     assert_eq!(policy.banned, [digest]);
     assert_eq!((policy.limits.memory, policy.limits.findings), (Some(Size::from_mib(1024)), Some(10)));
@@ -40,6 +43,10 @@ fn a_whole_policy() {
     assert_eq!(block.fs.deny, ["/srv/secret"]);
     assert_eq!(block.env, [NamePattern("CI_*".into())]);
     assert!(block.artifacts && !policy.plugins[1].artifacts);
+    // Where each kind stands, for those who ask where something comes from.
+    let lines: Vec<_> = block.lines.iter().map(|(kind, line)| (kind.word(), *line)).collect();
+    assert_eq!(lines, [("fs", 9), ("env", 10), ("artifacts", 11)]);
+    assert!(policy.plugins[1].lines.is_empty());
 }
 
 #[test]
@@ -83,6 +90,10 @@ fn policies_that_are_wrong() {
     policy(
         "trust: [{ plugins: x, signers: [0123456789abcdef, 0123456789abcdef], at-least: 2 }]",
         &["2:80 OW0112 2 of 1 signers can never have signed"],
+    );
+    policy(
+        "revoked-keys: [0123]",
+        &["2:16 OW0109 the signer id `0123` has 4 digits, it needs 16 (`orch-wasm keys list` shows the ids of keys)"],
     );
     policy(
         "network: { name-servers: [dns.example], roots: ['*'] }",
