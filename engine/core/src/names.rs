@@ -23,7 +23,24 @@ struct Rule {
     rest: fn(char) -> bool,
     allowed: &'static str,
     reserved: &'static [&'static str],
+    place: Place,
 }
+
+/// What becomes of a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It is compared and shown.
+    Text,
+    /// It becomes a part of a path, and so it has to be one everywhere.
+    File,
+}
+
+/// Names that are devices on Windows, in whatever folder and with whatever form behind a dot. Those with a superscript digit or a `$`
+/// have characters that no name may have.
+const DEVICES: [&str; 24] = [
+    "con", "prn", "aux", "nul", "com0", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt0",
+    "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
+];
 
 fn check(text: &str, rule: &Rule) -> Result<(), InvalidName> {
     let fail = |reason| Err(InvalidName { kind: rule.kind, text: text.to_owned(), reason });
@@ -43,12 +60,22 @@ fn check(text: &str, rule: &Rule) -> Result<(), InvalidName> {
             return fail(format!("`{what}` at byte {byte} is not allowed ({})", rule.allowed));
         }
     }
+    if rule.place == Place::File {
+        // Windows cuts the form off before it looks; what is a name on one system would be none, or a device, on another.
+        let stem = text.split('.').next().unwrap_or_default();
+        if DEVICES.iter().any(|device| stem.eq_ignore_ascii_case(device)) {
+            return fail(format!("`{stem}` is a device on Windows"));
+        }
+        if text.ends_with('.') {
+            return fail("it ends with `.`, which Windows leaves out".to_owned());
+        }
+    }
     Ok(())
 }
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $kind:literal, $longest:literal, $first:expr, $rest:expr, $allowed:literal
-     $(, reserved $reserved:expr)?) => {
+     $(, reserved $reserved:expr)? $(, in $place:expr)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -65,7 +92,8 @@ macro_rules! name {
             type Error = InvalidName;
             fn try_from(text: &str) -> Result<Self, InvalidName> {
                 let reserved: &[&str] = [$($reserved as &[&str],)? &[]][0];
-                check(text, &Rule { kind: $kind, longest: $longest, first: $first, rest: $rest, allowed: $allowed, reserved })?;
+                let place = [$($place,)? Place::Text][0];
+                check(text, &Rule { kind: $kind, longest: $longest, first: $first, rest: $rest, allowed: $allowed, reserved, place })?;
                 Ok($type(text.into()))
             }
         }
@@ -144,7 +172,7 @@ name!(
     /// The name under which a guest sees a granted folder: `source` is found at `/source`.
     MountName, "mount name", 64, lower, lower_word, "a lower-case letter, then lower-case letters, digits and `-`",
     // Artifacts of upstream tasks are found there.
-    reserved &["artifacts"]
+    reserved &["artifacts"], in Place::File
 );
 name!(
     /// The name of a task inside a plugin.
@@ -172,7 +200,8 @@ name!(
 );
 name!(
     /// The name of an artifact: one path part that is harmless on every file system.
-    ArtifactName, "artifact name", 128, file_first, file, "a letter, digit or `_`, then letters, digits, `_`, `-` and `.`"
+    ArtifactName, "artifact name", 128, file_first, file, "a letter, digit or `_`, then letters, digits, `_`, `-` and `.`",
+    in Place::File
 );
 name!(
     /// The first 16 hexadecimal digits of the SHA-256 of a publisher's public key.
@@ -368,6 +397,7 @@ impl TryFrom<&str> for PluginName {
             rest: lower_word,
             allowed: "each part is a lower-case letter, then lower-case letters, digits and `-`",
             reserved: &[],
+            place: Place::File,
         };
         let whole = |error: InvalidName| InvalidName { text: text.to_owned(), ..error };
         let Some((namespace, name)) = text.split_once('/') else {
@@ -425,6 +455,9 @@ mod tests {
         refused::<MountName>("artifacts", "taken by orch-wasm itself");
         refused::<ArtifactName>("a/b", "`/` at byte 1");
         refused::<ArtifactName>(".hidden", "`.` at byte 0");
+        refused::<ArtifactName>("Nul.json", "`Nul` is a device on Windows");
+        refused::<ArtifactName>("a.", "it ends with `.`");
+        refused::<PluginName>("orch/com1", "`orch/com1` is not a valid plugin name: `com1` is a device");
         refused::<EnvName>("A=B", "`=` at byte 1");
         refused::<PluginName>("orch", "`namespace/name`");
         refused::<PluginName>("orch/a/b", "`/` at byte 1");

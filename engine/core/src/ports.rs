@@ -217,6 +217,9 @@ pub enum KvError {
         /// What is there; 0 for no value.
         found: u64,
     },
+    /// Another process is writing. Nothing was changed; whoever can wait asks again.
+    #[error("another process is writing")]
+    Busy,
     /// The bucket would hold more than it may.
     #[error("the bucket would hold {wanted} bytes, its quota is {quota}")]
     Quota {

@@ -11,6 +11,9 @@ wasmtime::component::bindgen!({
         "orch:task/exec.[method]process.read-stdout": async | trappable,
         "orch:task/exec.[method]process.read-stderr": async | trappable,
         "orch:task/exec.[method]process.wait": async | trappable,
+        // What waits while another process writes.
+        "orch:task/state.set": async | trappable,
+        "orch:task/state.delete": async | trappable,
         default: trappable,
     },
     exports: { default: async },

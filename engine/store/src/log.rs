@@ -137,18 +137,13 @@ impl SqliteStore {
         before_commit: &'static str,
         write: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = match aside.take() {
-            Some(connection) => connection,
-            None => schema::open_for_writing(&self.folder, &*self.faults)?,
-        };
-        let done = schema::in_transaction(&connection, &self.folder, || {
-            let value = write(&connection)?;
-            pass(&*self.faults, before_commit, self.folder.path())?;
-            Ok(value)
-        });
-        *aside = Some(connection);
-        done
+        self.aside(|connection| {
+            schema::in_transaction(connection, &self.folder, || {
+                let value = write(connection)?;
+                pass(&*self.faults, before_commit, self.folder.path())?;
+                Ok(value)
+            })
+        })
     }
 
     /// Does something outside of a transaction with the connection for writing.
@@ -156,12 +151,17 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        self.aside(|connection| work(connection).map_err(|error| from_sqlite(&self.folder, &error)))
+    }
+
+    /// Works with the connection that writes beside the log.
+    fn aside<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = match aside.take() {
             Some(connection) => connection,
             None => schema::open_for_writing(&self.folder, &*self.faults)?,
         };
-        let done = work(&connection).map_err(|error| from_sqlite(&self.folder, &error));
+        let done = work(&connection);
         *aside = Some(connection);
         done
     }
@@ -249,9 +249,14 @@ impl KvStore for SqliteStore {
         quota: Size,
     ) -> Result<u64, KvError> {
         // What the caller did wrong is no reason to roll back, since nothing was changed then.
-        let done = self.writing("kv.before-commit", |connection| {
-            kept::set(connection, &self.folder, place, key, value, expected, quota)
+        let done = self.aside(|connection| {
+            schema::in_transaction_soon(connection, &self.folder, || {
+                let done = kept::set(connection, &self.folder, place, key, value, expected, quota)?;
+                pass(&*self.faults, "kv.before-commit", self.folder.path())?;
+                Ok(done)
+            })
         })?;
+        let Some(done) = done else { return Err(KvError::Busy) };
         pass(&*self.faults, "kv.after-commit", self.folder.path())?;
         done
     }

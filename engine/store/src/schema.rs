@@ -13,6 +13,8 @@ pub(crate) const FORMAT: i64 = 2;
 
 /// How long a write waits for another process's transaction. Transactions are short; a minute of waiting is a stuck process.
 pub(crate) const BUSY: Duration = Duration::from_secs(30);
+/// The same for callers that must not keep their thread.
+const SOON: Duration = Duration::from_millis(10);
 
 /// Bytes of one region of the file that SQLite shares between processes (https://sqlite.org/walformat.html, section 2.1).
 const SHARED_FILE: u64 = 32 << 10;
@@ -136,8 +138,33 @@ pub(crate) fn in_transaction<T>(
     folder: &StateFolder,
     work: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| from_sqlite(folder, &error))?;
+    finish(connection, folder, work)
+}
+
+/// The same for a caller that comes again: nothing is done, and soon, while another process writes.
+pub(crate) fn in_transaction_soon<T>(
+    connection: &Connection,
+    folder: &StateFolder,
+    work: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
     let fail = |error: rusqlite::Error| from_sqlite(folder, &error);
-    connection.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
+    connection.busy_timeout(SOON).map_err(fail)?;
+    let begun = connection.execute_batch("BEGIN IMMEDIATE");
+    connection.busy_timeout(BUSY).map_err(fail)?;
+    match begun {
+        Ok(()) => finish(connection, folder, work).map(Some),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
+        Err(error) => Err(fail(error)),
+    }
+}
+
+fn finish<T>(
+    connection: &Connection,
+    folder: &StateFolder,
+    work: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let fail = |error: rusqlite::Error| from_sqlite(folder, &error);
     let done = work().and_then(|value| connection.execute_batch("COMMIT").map_err(fail).map(|()| value));
     if done.is_err() {
         let _ = connection.execute_batch("ROLLBACK");

@@ -4,10 +4,14 @@
 use crate::bindings::orch::task::state::{Entry, Host, add_to_linker};
 use crate::guest::Guest;
 use orch_core::{EffectiveBucket, KvError, KvPlace, RefusedBy};
+use std::time::{Duration, Instant};
 use wasmtime::component::{HasSelf, Linker};
 
 /// Bytes of a key.
 const LONGEST_KEY: usize = 512;
+/// How long another process may write before that is an error, and how often it is looked.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)
@@ -44,7 +48,7 @@ impl Guest {
         Ok((place, granted))
     }
 
-    fn change(
+    async fn change(
         &mut self,
         bucket: &str,
         key: &str,
@@ -61,11 +65,17 @@ impl Guest {
             self.audit.refuse("kv", bucket, RefusedBy::Engine, reason, None);
             return Ok(Err(reason.to_owned()));
         }
-        match self.kv.set(&place, key, value, expect, granted.quota) {
-            Ok(version) => Ok(Ok(version)),
-            Err(error @ (KvError::Conflict { .. } | KvError::Quota { .. })) => Ok(Err(error.to_string())),
-            // The guest cannot mend it, and what it does next would rest on a value that is not there.
-            Err(KvError::Store(error)) => Err(wasmtime::Error::new(error)),
+        let begun = Instant::now();
+        loop {
+            match self.kv.set(&place, key, value, expect, granted.quota) {
+                Ok(version) => return Ok(Ok(version)),
+                Err(error @ (KvError::Conflict { .. } | KvError::Quota { .. })) => return Ok(Err(error.to_string())),
+                // Waiting here and not in the store leaves the thread to others, and a cancel or timeout ends it.
+                Err(KvError::Busy) if begun.elapsed() < LONGEST_WAIT => tokio::time::sleep(LOOK_EVERY).await,
+                // The guest cannot mend it, and what it does next would rest on a value that is not there.
+                Err(error @ KvError::Busy) => return Err(wasmtime::Error::new(error)),
+                Err(KvError::Store(error)) => return Err(wasmtime::Error::new(error)),
+            }
         }
     }
 }
@@ -80,17 +90,22 @@ impl Host for Guest {
         Ok(Ok(found.map(|entry| Entry { value: entry.value, version: entry.version })))
     }
 
-    fn set(
+    async fn set(
         &mut self,
         bucket: String,
         key: String,
         value: Vec<u8>,
         expect: Option<u64>,
     ) -> wasmtime::Result<Result<u64, String>> {
-        self.change(&bucket, &key, Some(&value), expect)
+        self.change(&bucket, &key, Some(&value), expect).await
     }
 
-    fn delete(&mut self, bucket: String, key: String, expect: Option<u64>) -> wasmtime::Result<Result<u64, String>> {
-        self.change(&bucket, &key, None, expect)
+    async fn delete(
+        &mut self,
+        bucket: String,
+        key: String,
+        expect: Option<u64>,
+    ) -> wasmtime::Result<Result<u64, String>> {
+        self.change(&bucket, &key, None, expect).await
     }
 }
