@@ -49,7 +49,7 @@ pub(crate) enum Verb {
     },
     /// Run a workflow
     #[command(
-        after_help = "Examples:\n  orch-wasm run\n  orch-wasm run workflow.yaml --input environment=production --jobs 4\n  orch-wasm run workflow.yaml --format json > events.jsonl"
+        after_help = "Examples:\n  orch-wasm run\n  orch-wasm run workflow.yaml --input environment=production --jobs 4\n  orch-wasm run workflow.yaml --format json > events.jsonl\n  orch-wasm run workflow.yaml --record my-plugin/recordings"
     )]
     Run(RunArguments),
     /// Go on with a run that was interrupted, paused or waited for people
@@ -307,6 +307,10 @@ pub(crate) struct RunArguments {
     /// it is not over, and its exit code is given if it is
     #[arg(long, value_name = "TEXT")]
     pub(crate) idempotency_key: Option<String>,
+    /// Records what each task got from outside into this folder, for `plugin test`: files, answers, output of programs. Values of
+    /// secrets are not in it; everything else that the tasks read is
+    #[arg(long, value_name = "DIR", conflicts_with = "idempotency_key")]
+    pub(crate) record: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) drive: DriveArguments,
 }
@@ -522,6 +526,21 @@ pub(crate) enum PluginVerb {
         /// The component
         file: PathBuf,
     },
+    /// Replay recordings of `run --record` against a plugin: no network, no program, no file of yours
+    #[command(
+        after_help = "Examples:\n  orch-wasm run workflow.yaml --record my-plugin/recordings\n  orch-wasm plugin test my-plugin              # a folder: builds it first\n  orch-wasm plugin test my-plugin.wasm --recordings recordings --format json"
+    )]
+    Test {
+        /// A folder with `plugin.yaml`, or a built component
+        #[arg(default_value = ".")]
+        plugin: PathBuf,
+        /// The folder with recordings, or one recording; else `recordings/` beside `plugin.yaml` or beside the component
+        #[arg(long, value_name = "DIR")]
+        recordings: Option<PathBuf>,
+        /// How to print it
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// Show what a plugin says of itself and what it imports
     #[command(
         after_help = "Examples:\n  orch-wasm plugin inspect my-plugin.wasm\n  orch-wasm plugin inspect orch/secret-scan@^0.1"
@@ -560,6 +579,31 @@ pub(crate) enum PluginVerb {
         #[command(flatten)]
         registry: RegistryArguments,
         /// The signing key; else the one of this installation
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
+    /// Say that the index of a plugin ends here, for policies that want to hear it from time to time
+    #[command(after_help = "Example:\n  orch-wasm plugin confirm acme/hello")]
+    Confirm {
+        /// `namespace/name`
+        name: PluginName,
+        #[command(flatten)]
+        registry: RegistryArguments,
+        /// The signing key; else the one of this installation
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
+    /// Hand a plugin over to another key: the old one signs nothing more of it
+    #[command(after_help = "Example:\n  orch-wasm plugin rotate acme/hello --to new.pub --key old.key")]
+    Rotate {
+        /// `namespace/name`
+        name: PluginName,
+        /// The new key's public half
+        #[arg(long)]
+        to: PathBuf,
+        #[command(flatten)]
+        registry: RegistryArguments,
+        /// The old signing key; else the one of this installation
         #[arg(long)]
         key: Option<PathBuf>,
     },

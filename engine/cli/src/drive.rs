@@ -7,7 +7,7 @@ use crate::commands::Context;
 use crate::failure::Failure;
 use crate::{people, terminal};
 use orch_core::{Code, Exit, LogLevel, Record, RunId, StepId};
-use orch_host::Host;
+use orch_host::{Host, Recordings};
 use orch_report::{Live, LiveOptions, RunView};
 use orch_scheduler::{Beginning, Dispatcher, Driven, Observer, RunError, RunRequest};
 use orch_store::{Owned, SqliteStore, StateFolder};
@@ -32,11 +32,13 @@ pub(crate) struct Ready {
     pub(crate) folder: StateFolder,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) host: Host,
+    /// What records each attempt, if that was asked for.
+    pub(crate) recordings: Option<Recordings>,
 }
 
 /// Drives a run until it is over or waits for people.
 pub(crate) fn drive(context: &Context, ready: Ready, arguments: &DriveArguments) -> anyhow::Result<Exit> {
-    let Ready { run, owned, options, plan, beginning, folder, store, host } = ready;
+    let Ready { run, owned, options, plan, beginning, folder, store, host, recordings } = ready;
     raise_open_files();
     let jobs = arguments.jobs.map_or_else(processors, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -54,7 +56,10 @@ pub(crate) fn drive(context: &Context, ready: Ready, arguments: &DriveArguments)
     let dispatcher = Dispatcher {
         store: store.clone(),
         groups: store,
-        runner: Arc::new(host),
+        runner: match &recordings {
+            Some(recordings) => Arc::new(recordings.clone()),
+            None => Arc::new(host),
+        },
         clock: Arc::new(SystemClock),
         faults: Arc::clone(&context.faults),
         jobs,
@@ -83,6 +88,7 @@ pub(crate) fn drive(context: &Context, ready: Ready, arguments: &DriveArguments)
     drop(owned);
     let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
     shown.clear();
+    recordings.iter().for_each(told);
     match ended.map_err(failure)? {
         Driven::Suspended(waits) => {
             suspended(&run, &waits, shown.view(), &options);
@@ -91,6 +97,23 @@ pub(crate) fn drive(context: &Context, ready: Ready, arguments: &DriveArguments)
         Driven::Ended(outcome) => {
             finish(context, arguments, &folder, &run, shown.view())?;
             Ok(outcome.exit())
+        }
+    }
+}
+
+/// What was recorded, and what was not and why.
+fn told(recordings: &Recordings) {
+    for one in recordings.all() {
+        match &one.written {
+            Ok(path) => {
+                terminal::talk(&format!("recorded {}: {}", one.step, orch_core::visible(&path.display().to_string())))
+            }
+            Err(reason) => terminal::talk(&format!(
+                "warning: attempt {} of {} is not recorded: {}",
+                one.attempt,
+                one.step,
+                orch_core::visible(reason)
+            )),
         }
     }
 }

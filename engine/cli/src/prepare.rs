@@ -2,16 +2,17 @@
 //! the mounts once, load the components.
 
 use crate::args::WorkflowArguments;
+use crate::clock::SystemClock;
 use crate::commands::{Context, cache};
 use crate::failure::{Failure, Problems};
 use crate::places::{self, WorkflowPlace};
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_core::{
-    Blobs, Code, Diagnostic, Digest, Faults, FoundPlugin, KvStore, NamePattern, NetworkOptions, Policy, SecretSource,
-    SignerId, Source, Sources, TrustRule,
+    Blobs, Clock, Code, Diagnostic, Digest, Faults, FoundPlugin, KvStore, NamePattern, NetworkOptions, Policy,
+    SecretSource, SignerId, Source, Sources, TrustRule,
 };
 use orch_host::{CompileLimits, Compiler, Host, HostOptions, Launcher};
-use orch_registry::{FolderRegistry, LockFile, LockSource, LockState, LockedPlugin, PublicKey};
+use orch_registry::{FolderRegistry, LockFile, LockSource, LockState, LockedPlugin, PublicKey, Terms};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
 use orch_workflow::{
     NestedFiles, Plan, PlanRequest, PlannedKind, PluginReference, PluginTerms, Resolved, UsedPlugin, Workflow,
@@ -140,7 +141,12 @@ pub(crate) fn load_policy(given: Option<&Path>, folder: &Utf8Path) -> anyhow::Re
     let (mut policy, _) = accept(&source, orch_workflow::parse_policy(&source, &place.folder))?;
     if policy.trust.is_empty() {
         // A policy without rules about signers is about something else: who may sign is then this installation's own choice.
-        policy.trust.push(TrustRule { plugins: NamePattern("*".to_owned()), signers: trusted_signers()?, at_least: 1 });
+        policy.trust.push(TrustRule {
+            plugins: NamePattern("*".to_owned()),
+            signers: trusted_signers()?,
+            at_least: 1,
+            fresh_within: None,
+        });
     }
     Ok(policy)
 }
@@ -362,13 +368,16 @@ impl Finder<'_> {
         mode: LockMode,
     ) -> Result<(FoundPlugin, Option<String>), Failure> {
         let follows = mode == LockMode::Follow;
-        let (found, requirement, source) = match &used.reference {
+        let (found, requirement, source, index) = match &used.reference {
             PluginReference::Registry { name, requirement, .. } => {
                 let locked = lock.locked(name, requirement).filter(|_| follows);
-                let policy = self.policy;
-                let found = self.registry()?.find(name, requirement, policy, locked)?;
+                // An index that does not go on from what was seen is refused also where newer versions are wanted; only a person who
+                // accepts whatever changed takes it.
+                let seen = lock.seen(name).filter(|_| mode != LockMode::Accept);
+                let terms = Terms { lock: locked, seen, ..Terms::new(self.policy, SystemClock.now()) };
+                let (found, index) = self.registry()?.find(name, requirement, &terms)?;
                 // Not the folder's path: a lock is shared between machines, and what it pins is the content.
-                (found, requirement.clone(), LockSource::Registry("folder".to_owned()))
+                (found, requirement.clone(), LockSource::Registry("folder".to_owned()), Some(index))
             }
             PluginReference::File { path, .. } => {
                 let whole = orch_workflow::absolute(folder, path.as_str());
@@ -383,10 +392,10 @@ impl Finder<'_> {
                     let failure = Failure::from(error);
                     Failure { message: format!("`{path}`: {}", failure.message), ..failure }
                 })?;
-                (found, semver::VersionReq::STAR, LockSource::File(name))
+                (found, semver::VersionReq::STAR, LockSource::File(name), None)
             }
         };
-        let entry = LockedPlugin::new(&found, requirement, source);
+        let entry = LockedPlugin::new(&found, requirement, source).seen(index);
         let what = format!("{} {}", entry.name, entry.version);
         let news = match lock.compare(&entry) {
             LockState::Same => None,

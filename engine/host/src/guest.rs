@@ -8,6 +8,7 @@ use crate::egress::Meter;
 use crate::held_secrets::HeldSecrets;
 use crate::limiter::Limiter;
 use crate::mounts::OpenMount;
+use crate::tape::Tape;
 use orch_core::{
     Access, Blobs, Digest, Effective, Faults, KvStore, Limits, LiveEvents, Masker, PluginName, Refusal, RefusedBy,
     StoreError, shorten, visible,
@@ -101,6 +102,8 @@ pub(crate) struct Facts {
     pub(crate) grants: Arc<Effective>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) faults: Arc<dyn Faults>,
+    /// Whether it is recorded or replayed.
+    pub(crate) tape: Tape,
 }
 
 /// What was used and what was refused. Cheap to clone: requests run beside the guest and record the same way.

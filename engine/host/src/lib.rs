@@ -25,6 +25,7 @@ mod mounts;
 mod precheck;
 mod sandbox;
 mod schemas;
+mod tape;
 
 pub use code_cache::{CacheError, CacheStats, CodeCache, CodeEntry};
 pub use compile::{CompileError, CompileLimits, Compiler, compile_in_this_process};
@@ -36,3 +37,4 @@ pub use precheck::{Imports, PrecheckError, precheck};
 pub const FAULT_POINTS: &[&str] = &["host.context.info"];
 
 pub use sandbox::{Environment, Host, HostOptions, LoadError, TaskDescription};
+pub use tape::{RecordedAttempt, Recording, RecordingError, Recordings, Replayed};

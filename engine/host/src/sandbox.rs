@@ -18,6 +18,7 @@ use crate::masked::{masked, masked_failure};
 use crate::mounts::{self, OpenMount};
 use crate::precheck::{Imports, PrecheckError, precheck};
 use crate::schemas::Schemas;
+use crate::tape::Tape;
 use crate::{depends, engine, failure};
 use orch_core::{
     Access, Attempt, AttemptOutput, AttemptResult, Blobs, BoxFuture, CancelReason, Capability, Digest, Effective,
@@ -211,6 +212,7 @@ impl Host {
                 grants: Arc::default(),
                 limits: Arc::default(),
                 faults: Arc::clone(&self.inner.options.faults),
+                tape: Tape::Off,
             },
             plugin: &plugin,
             task: &"orch:describe".to_owned(),
@@ -233,6 +235,11 @@ impl Host {
         }
     }
 
+    /// Runs an attempt that is recorded or replayed.
+    pub(crate) async fn attempt(&self, attempt: Attempt, live: Arc<dyn LiveEvents>, tape: Tape) -> AttemptResult {
+        self.inner.attempt(attempt, live, tape).await
+    }
+
     /// What the code cache did so far.
     pub fn cache_stats(&self) -> Option<CacheStats> {
         self.inner.options.cache.as_ref().map(CodeCache::stats)
@@ -249,7 +256,7 @@ fn semver_zero() -> semver::Version {
 impl TaskRunner for Host {
     fn run(&self, attempt: Attempt, live: Arc<dyn LiveEvents>) -> BoxFuture<AttemptResult> {
         let inner = Arc::clone(&self.inner);
-        Box::pin(async move { inner.attempt(attempt, live).await })
+        Box::pin(async move { inner.attempt(attempt, live, Tape::Off).await })
     }
 
     fn depends_on(&self, attempt: &Attempt) -> BoxFuture<Result<Digest, Failure>> {
@@ -322,15 +329,16 @@ impl Inner {
         }
     }
 
-    async fn attempt(&self, mut attempt: Attempt, live: Arc<dyn LiveEvents>) -> AttemptResult {
+    async fn attempt(&self, mut attempt: Attempt, live: Arc<dyn LiveEvents>, tape: Tape) -> AttemptResult {
         let started = Instant::now();
         let mut usage = Usage::default();
-        let result = match self.secrets(&mut attempt).await {
+        let result = match self.secrets(&mut attempt, &tape).await {
             Err(failure) => Err(failure),
             Ok(secrets) => {
                 let secrets = Arc::new(secrets);
+                tape.hold(&secrets);
                 let live = masked(live, secrets.masker());
-                let result = self.prepared(attempt, live, &secrets, &mut usage).await;
+                let result = self.prepared(attempt, live, &secrets, tape, &mut usage).await;
                 usage.tainted = secrets.is_tainted();
                 result.map_err(|failure| masked_failure(failure, secrets.masker()))
             }
@@ -340,11 +348,11 @@ impl Inner {
     }
 
     /// The values of the granted secrets, before anything else happens.
-    async fn secrets(&self, attempt: &mut Attempt) -> Result<HeldSecrets, Failure> {
+    async fn secrets(&self, attempt: &mut Attempt, tape: &Tape) -> Result<HeldSecrets, Failure> {
         if attempt.grants.secrets.is_empty() {
             return Ok(HeldSecrets::none());
         }
-        let (source, grants) = (Arc::clone(&self.options.secrets), Arc::clone(&attempt.grants));
+        let (source, grants) = (tape.secrets(&self.options.secrets), Arc::clone(&attempt.grants));
         // A source may read a file or wait for a program.
         let fetching = tokio::task::spawn_blocking(move || HeldSecrets::fetch(&grants.secrets, &*source));
         tokio::select! {
@@ -361,6 +369,7 @@ impl Inner {
         attempt: Attempt,
         live: Arc<dyn LiveEvents>,
         secrets: &Arc<HeldSecrets>,
+        tape: Tape,
         usage: &mut Usage,
     ) -> Result<AttemptOutput, Failure> {
         let plugin = Arc::clone(&attempt.plugin);
@@ -371,7 +380,11 @@ impl Inner {
             .get(&plugin.task)
             .ok_or_else(|| bug(format!("`{}` has no task `{}`", plugin.name, plugin.task)))?;
         schemas.check_input(&attempt.input, secrets.masker())?;
-        let (mounts, staged) = self.mounts(&attempt)?;
+        let (mounts, staged) = match tape.mounts()? {
+            Some(mounts) => (mounts, None),
+            None => self.mounts(&attempt)?,
+        };
+        tape.begin(&mounts);
         let call = Call {
             facts: Facts {
                 run: attempt.run.to_string(),
@@ -386,6 +399,7 @@ impl Inner {
                 grants: Arc::clone(&attempt.grants),
                 limits: Arc::clone(&attempt.limits),
                 faults: Arc::clone(&self.options.faults),
+                tape,
             },
             plugin: &plugin,
             task: &plugin.task.as_str().to_owned(),
@@ -447,7 +461,8 @@ impl Inner {
         let timeout_text = orch_core::Period::from_millis(call.facts.timeout_ms).to_string();
         let mut wasi = WasiCtx::builder();
         let (clock, random) = (call.facts.grants.clock, call.facts.grants.random);
-        let counter = cap::clock::build(&mut wasi, clock, random, call.plugin, call.input);
+        let seed = call.facts.tape.seed().unwrap_or(call.plugin.digest);
+        let counter = cap::clock::build(&mut wasi, clock, random, (&seed, &call.plugin.task), call.input);
         wasi.stdout(outputs[0].clone()).stderr(outputs[1].clone());
         let world = World { wasi, counter, log: outputs[0].log() };
         let mut store = self.store(call.facts, call.mounts, call.live, call.secrets, Arc::clone(&stop), world);
@@ -517,7 +532,7 @@ impl Inner {
         let World { mut wasi, counter, log } = world;
         let limits = Arc::clone(&facts.limits);
         let audit = Audit::new(live, Arc::clone(secrets.masker()));
-        let env = self.environment(&facts.grants, &audit);
+        let env = environment(&facts.grants, &audit, &facts.tape.environment(&self.options.env));
         let meter = Arc::new(Meter::new(&limits));
         let egress = Egress::new(
             Arc::clone(&self.network),
@@ -526,7 +541,9 @@ impl Inner {
             audit.clone(),
             Arc::clone(&meter),
             cap::secrets_swap::on_the_way_out(&secrets, &audit),
+            facts.tape.clone(),
         );
+        let kv = facts.tape.kv(&self.options.kv);
         wasi.allow_blocking_current_thread(true).max_random_size(MOST_RANDOM);
         cap::net::allow(&mut wasi, &facts, &audit, &meter);
         let wasi = wasi.build();
@@ -562,7 +579,7 @@ impl Inner {
             secrets,
             progress_at: None,
             counter,
-            kv: Arc::clone(&self.options.kv),
+            kv,
             stop,
         };
         let mut store = Store::new(&self.engine, guest);
@@ -579,20 +596,21 @@ impl Inner {
         });
         store
     }
+}
 
-    fn environment(&self, grants: &Effective, audit: &Audit) -> Vec<(String, String)> {
-        let mut values = Vec::with_capacity(grants.env.len());
-        for name in &grants.env {
-            match (self.options.env)(name.as_str()) {
-                Some(value) => values.push((name.to_string(), value)),
-                None => {
-                    let reason = "it is granted, but not set where orch-wasm was started";
-                    audit.refuse("env", name.as_str(), RefusedBy::Engine, reason, Some(format!("export {name}=…")));
-                }
+/// The granted variables that are set.
+fn environment(grants: &Effective, audit: &Audit, of: &Environment) -> Vec<(String, String)> {
+    let mut values = Vec::with_capacity(grants.env.len());
+    for name in &grants.env {
+        match of(name.as_str()) {
+            Some(value) => values.push((name.to_string(), value)),
+            None => {
+                let reason = "it is granted, but not set where orch-wasm was started";
+                audit.refuse("env", name.as_str(), RefusedBy::Engine, reason, Some(format!("export {name}=…")));
             }
         }
-        values
     }
+    values
 }
 
 fn timed_out(timeout: &str) -> Failure {
@@ -606,7 +624,7 @@ fn usage(guest: &Guest, log: &Mutex<LogBudget>) -> Usage {
     Usage { memory: guest.limiter.peak(), used: guest.audit.uses(), log_cut: log.cut, ..Usage::default() }
 }
 
-fn millis(time: Duration) -> u64 {
+pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -12,6 +12,7 @@ mod lock;
 mod permissions;
 mod plan;
 mod plugin;
+mod plugin_test;
 mod policy;
 mod reference;
 mod resume;
@@ -61,7 +62,7 @@ pub(crate) fn run(arguments: Arguments, faults: Arc<dyn Faults>) -> anyhow::Resu
         Verb::Explain { what, task, state } => explain::run(context, &what, task.as_ref(), &state),
         Verb::Runs(verb) => runs::run(context, &verb),
         Verb::Lock { workflow, update, accept } => lock::run(&workflow, update, accept),
-        Verb::Plugin(verb) => plugin::run(&verb),
+        Verb::Plugin(verb) => plugin::run(context, &verb),
         Verb::Evidence(verb) => evidence::run(context, &verb),
         Verb::Policy(verb) => policy::run(context, &verb),
         Verb::Permissions(verb) => permissions::run(context, &verb),

@@ -1,6 +1,6 @@
 //! `plugin`: make, check and publish plugins.
 
-use super::{keys, template};
+use super::{Context, keys, plugin_test, template};
 use crate::args::{Format, PluginVerb, RegistryArguments};
 use crate::clock::SystemClock;
 use crate::failure::{Failure, Problems};
@@ -9,18 +9,25 @@ use crate::prepare::{self, read_source};
 use crate::terminal;
 use camino::Utf8PathBuf;
 use orch_core::{Clock, Code, Exit, FoundPlugin, Manifest, PluginName, Size, Sources, visible};
-use orch_registry::{FactState, FolderRegistry, PublishOptions, package};
+use orch_registry::{FactState, FolderRegistry, PublicKey, PublishOptions, Terms, package};
 use orch_report::Table;
 use orch_workflow::ManifestSource;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-pub(crate) fn run(verb: &PluginVerb) -> anyhow::Result<Exit> {
+/// Whether cargo may look for what it does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fetching {
+    Allowed,
+    Offline,
+}
+
+pub(crate) fn run(context: &Context, verb: &PluginVerb) -> anyhow::Result<Exit> {
     match verb {
         PluginVerb::New { name, folder, sdk } => template::run(name, folder.as_deref(), sdk.as_deref()),
         PluginVerb::Build { folder, out } => {
-            let (component, name) = build(folder)?;
+            let (component, name) = build(folder, Fetching::Allowed)?;
             let out = out.clone().unwrap_or_else(|| folder.join(format!("{}.wasm", name.name())));
             std::fs::write(&out, &component)?;
             terminal::print(&format!("{}\n", out.display()))?;
@@ -28,11 +35,29 @@ pub(crate) fn run(verb: &PluginVerb) -> anyhow::Result<Exit> {
             Ok(Exit::Succeeded)
         }
         PluginVerb::Check { file } => check(file),
+        PluginVerb::Test { plugin, recordings, format } => {
+            plugin_test::run(context, plugin, recordings.as_deref(), *format)
+        }
         PluginVerb::Inspect { plugin, registry, format } => inspect(plugin, registry, *format),
         PluginVerb::Publish { plugin, registry, sbom, key } => {
             publish(plugin, registry, sbom.as_deref(), key.as_deref())
         }
         PluginVerb::Endorse { name, version, registry, key } => endorse(name, version, registry, key.as_deref()),
+        PluginVerb::Confirm { name, registry, key } => {
+            let key = keys::load(key.as_deref())?;
+            let done = open(registry)?.confirm(name, &key, SystemClock.now()).map_err(Failure::from)?;
+            terminal::print(&format!("{name} is confirmed\n"))?;
+            terminal::talk(&format!("the index of {name} ends here, says {}", done.signer));
+            Ok(Exit::Succeeded)
+        }
+        PluginVerb::Rotate { name, to, registry, key } => {
+            let key = keys::load(key.as_deref())?;
+            let successor = PublicKey::load(to).map_err(Failure::from)?;
+            let done = open(registry)?.rotate(name, &successor, &key, SystemClock.now()).map_err(Failure::from)?;
+            terminal::print(&format!("{name} {}\n", successor.id()))?;
+            terminal::talk(&format!("{} signs nothing more of {name}; {} does", done.signer, successor.id()));
+            Ok(Exit::Succeeded)
+        }
         PluginVerb::Verify { plugin, registry, policy } => verify(plugin, registry, policy.as_deref()),
         PluginVerb::List { registry, format } => list(registry, *format),
         PluginVerb::Yank { name, version, reason, registry, key } => {
@@ -51,9 +76,9 @@ fn open(registry: &RegistryArguments) -> Result<FolderRegistry, Failure> {
 }
 
 /// Compiles a plugin's source and puts its manifest inside.
-fn build(folder: &Path) -> anyhow::Result<(Vec<u8>, PluginName)> {
+pub(super) fn build(folder: &Path, fetching: Fetching) -> anyhow::Result<(Vec<u8>, PluginName)> {
     let source = manifest_of(folder)?;
-    let file = compile(folder)?;
+    let file = compile(folder, fetching)?;
     let component = std::fs::read(&file)?;
     orch_host::precheck(&component)
         .map_err(|error| Failure::new(Code::InvalidComponent, format!("`{}`: {error}", file.display())))?;
@@ -89,7 +114,7 @@ fn manifest_of(folder: &Path) -> anyhow::Result<ManifestSource> {
 }
 
 /// Runs cargo for `wasm32-wasip2` and finds the component in what it says.
-fn compile(folder: &Path) -> anyhow::Result<PathBuf> {
+fn compile(folder: &Path, fetching: Fetching) -> anyhow::Result<PathBuf> {
     if !folder.join("Cargo.toml").is_file() {
         let message = format!("`{}` has no Cargo.toml", folder.display());
         let help = "this version builds plugins in Rust; for others build the component yourself and publish the file";
@@ -107,6 +132,7 @@ fn compile(folder: &Path) -> anyhow::Result<PathBuf> {
             "--message-format",
             "json-render-diagnostics",
         ])
+        .args((fetching == Fetching::Offline).then_some("--offline"))
         .current_dir(folder)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
@@ -138,7 +164,7 @@ fn compile(folder: &Path) -> anyhow::Result<PathBuf> {
     })
 }
 
-fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
     let found = std::fs::metadata(file)
         .map_err(|error| Failure::new(Code::UnknownPlugin, format!("`{}`: {error}", file.display())))?;
     if !found.is_file() || found.len() > orch_registry::MOST_PACKAGE_BYTES {
@@ -195,7 +221,8 @@ fn inspect(plugin: &str, registry: &RegistryArguments, format: Format) -> anyhow
     } else {
         let (name, requirement) = reference(plugin)?;
         let policy = orch_core::Policy::built_in(Utf8PathBuf::from("/"), Vec::new());
-        let report = open(registry)?.verify_package(&name, &requirement, &policy, None).map_err(Failure::from)?;
+        let terms = Terms::new(&policy, SystemClock.now());
+        let report = open(registry)?.verify_package(&name, &requirement, &terms).map_err(Failure::from)?;
         let manifest = report.manifest;
         let manifest = manifest
             .ok_or_else(|| Failure::new(Code::InvalidManifest, format!("`{name}` has no readable manifest")))?;
@@ -226,20 +253,12 @@ fn inspected(manifest: &Manifest, digest: &orch_core::Digest, bytes: usize, impo
         Size::from_bytes(bytes as u64)
     ));
     out.push_str("\nAsks for\n");
-    let reasons = manifest
-        .permissions
-        .fs
-        .iter()
-        .map(|ask| (format!("fs {} {}", ask.mount, ask.access), &ask.reason, ask.optional));
-    let env = manifest.permissions.env.iter().map(|ask| (format!("env {}", ask.name), &ask.reason, ask.optional));
-    let artifacts =
-        manifest.permissions.artifacts.iter().map(|ask| (format!("artifacts {}", ask.name), &ask.reason, ask.optional));
-    let all: Vec<_> = reasons.chain(env).chain(artifacts).collect();
+    let all = manifest.permissions.items();
     if all.is_empty() {
         out.push_str("  nothing\n");
     }
-    for (rule, reason, optional) in all {
-        out.push_str(&format!("  {rule}{}: {}\n", if optional { " (optional)" } else { "" }, visible(reason)));
+    for (rule, reason) in all {
+        out.push_str(&format!("  {rule}: {}\n", visible(reason)));
     }
     out.push_str("\nTasks\n");
     for (name, task) in &manifest.tasks {
@@ -267,7 +286,7 @@ fn publish(
     key: Option<&Path>,
 ) -> anyhow::Result<Exit> {
     let key = keys::load(key)?;
-    let component = if plugin.is_dir() { build(plugin)?.0 } else { read_file(plugin)? };
+    let component = if plugin.is_dir() { build(plugin, Fetching::Allowed)?.0 } else { read_file(plugin)? };
     let folder = match places::registry(registry.registry.as_deref(), &std::env::current_dir()?) {
         Ok(folder) => folder,
         Err(_) => PathBuf::from("registry"),
@@ -305,7 +324,8 @@ fn verify(plugin: &str, registry: &RegistryArguments, policy: Option<&Path>) -> 
     let (name, requirement) = reference(plugin)?;
     let here = WorkflowPlace::of(Path::new("workflow.yaml"))?;
     let policy = prepare::load_policy(policy, &here.folder)?;
-    let report = open(registry)?.verify_package(&name, &requirement, &policy, None).map_err(Failure::from)?;
+    let terms = Terms::new(&policy, SystemClock.now());
+    let report = open(registry)?.verify_package(&name, &requirement, &terms).map_err(Failure::from)?;
     let mut out = format!("{name} {}\n", report.version.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string));
     for fact in &report.facts {
         let (mark, detail) = match &fact.state {

@@ -54,7 +54,17 @@ pub(crate) fn go_on(
     let options = places::options(&state.workflow, state.state.as_deref());
     drive(
         context,
-        Ready { run, owned, options, plan, beginning: Beginning::Resumed(records), folder, store, host },
+        Ready {
+            run,
+            owned,
+            options,
+            plan,
+            beginning: Beginning::Resumed(records),
+            folder,
+            store,
+            host,
+            recordings: None,
+        },
         arguments,
     )
 }

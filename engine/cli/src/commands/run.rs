@@ -10,6 +10,7 @@ use crate::prepare::{self, LockMode, Prepared};
 use crate::secrets::Sources;
 use crate::terminal;
 use orch_core::{Code, Digest, Exit, RunId, RunStore};
+use orch_host::Recordings;
 use orch_scheduler::{Beginning, RerunError};
 use orch_store::{Owned, SqliteStore, StateFolder};
 use serde_json::Value;
@@ -39,7 +40,8 @@ pub(crate) fn run(context: &Context, arguments: &RunArguments) -> anyhow::Result
     }
     let beginning = Beginning::New(None);
     let options = places::options(&arguments.workflow.file, state);
-    let ready = ready(context, prepared, (run, owned, options), (folder, store), beginning)?;
+    let mut ready = ready(context, prepared, (run, owned, options), (folder, store), beginning)?;
+    ready.recordings = arguments.record.as_deref().map(|folder| Recordings::new(ready.host.clone(), folder));
     drive(context, ready, &arguments.drive)
 }
 
@@ -95,7 +97,7 @@ fn ready(
     prepare::load(&host, &prepared)?;
     prepare::keep(&blobs, &prepared)?;
     tell(&prepared)?;
-    Ok(Ready { run, owned, options, plan: prepared.plan, beginning, folder, store, host })
+    Ok(Ready { run, owned, options, plan: prepared.plan, beginning, folder, store, host, recordings: None })
 }
 
 pub(crate) fn rerun(context: &Context, arguments: &RerunArguments) -> anyhow::Result<Exit> {

@@ -5,7 +5,7 @@
 //! itself takes its real time: a deadline on something else would otherwise be over at once.
 
 use crate::guest::Guest;
-use orch_core::{Digest, Entropy, PluginTask};
+use orch_core::{Digest, Entropy, PluginTaskName};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::sync::Arc;
@@ -39,12 +39,12 @@ pub(crate) fn build(
     wasi: &mut WasiCtxBuilder,
     clock: Entropy,
     random: Entropy,
-    plugin: &PluginTask,
+    (component, task): (&Digest, &PluginTaskName),
     input: &str,
 ) -> FixedCounter {
     if random == Entropy::Fixed {
         let seed = |purpose: &str| {
-            let text = format!("orch-random-v1\n{purpose}\n{}\n{}\n{input}", plugin.digest, plugin.task);
+            let text = format!("orch-random-v1\n{purpose}\n{component}\n{task}\n{input}");
             Digest::of(text.as_bytes())
         };
         let generator = |purpose: &str| ChaCha20Rng::from_seed(*seed(purpose).bytes());

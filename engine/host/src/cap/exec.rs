@@ -7,6 +7,7 @@ use crate::exec::process::{End, Process, Stream};
 use crate::exec::{paths, program};
 use crate::guest::Guest;
 use crate::sandbox::Environment;
+use crate::tape::Program;
 use orch_core::{Access, ExecGrant, ExecName, RefusedBy, SlotKind, shorten, visible};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ const LAST_WAIT: Duration = Duration::from_millis(500);
 #[expect(unreachable_pub, reason = "the generated bindings re-export it, and a re-export needs the whole of `pub`")]
 pub struct OpenProcess {
     alias: String,
-    process: Arc<Process>,
+    process: Program,
 }
 
 /// The programs of one attempt.
@@ -111,6 +112,7 @@ impl Guest {
         let mut values = grant.check_slots(slots).map_err(wrong)?;
         for (slot, value) in &mut values {
             if grant.slots.get(slot) == Some(&SlotKind::Path) {
+                self.facts.tape.touch_named(&self.mounts, value);
                 *value = paths::of_host(&self.mounts, value, !self.facts.dry_run).map_err(wrong)?;
             }
         }
@@ -155,9 +157,9 @@ impl Guest {
     }
 
     /// The program behind a handle, if its grant still holds.
-    fn process(&mut self, process: &Resource<OpenProcess>) -> wasmtime::Result<Result<Arc<Process>, String>> {
+    fn process(&mut self, process: &Resource<OpenProcess>) -> wasmtime::Result<Result<Program, String>> {
         let open = self.table.get(process)?;
-        let (alias, process) = (open.alias.clone(), Arc::clone(&open.process));
+        let (alias, process) = (open.alias.clone(), open.process.clone());
         Ok(match self.granted(&alias) {
             Ok(_) => Ok(process),
             Err(no) => Err(self.refuse_exec(&alias, no)),
@@ -175,7 +177,7 @@ impl Guest {
             return Ok(Err("nothing is to be read".to_owned()));
         }
         Ok(match self.process(process)? {
-            Ok(process) => Ok(process.take(stream, most.min(MOST_READ) as usize).await),
+            Ok(process) => process.take(stream, most.min(MOST_READ) as usize).await,
             Err(error) => Err(error),
         })
     }
@@ -201,6 +203,10 @@ impl Host for Guest {
             Ok(order) => order,
             Err(no) => return Ok(Err(self.refuse_exec(&alias, no))),
         };
+        if let Some(replayed) = self.facts.tape.start(&alias, &slots) {
+            let opened = replayed.map(|process| self.table.push(OpenProcess { alias, process }));
+            return opened.map_or_else(|told| Ok(Err(told)), |opened| Ok(Ok(opened?)));
+        }
         let (launcher, time) =
             (self.programs.launcher.clone(), self.stop.deadline.saturating_duration_since(Instant::now()));
         let most_output = self.facts.limits.exec_output;
@@ -214,10 +220,15 @@ impl Host for Guest {
         });
         let process = match started.await? {
             Ok(process) => Arc::new(process),
-            Err(no) => return Ok(Err(self.refuse_exec(&alias, no))),
+            Err(no) => {
+                let told = self.refuse_exec(&alias, no);
+                self.facts.tape.refused(&alias, &slots, &told);
+                return Ok(Err(told));
+            }
         };
         self.audit.used(&format!("exec {alias}"));
         self.programs.all.push(Arc::clone(&process));
+        let process = self.facts.tape.started(&alias, &slots, process);
         Ok(Ok(self.table.push(OpenProcess { alias, process })?))
     }
 }
@@ -262,11 +273,10 @@ impl HostProcess for Guest {
             Ok(process) => process,
             Err(error) => return Ok(Err(error)),
         };
-        process.close_stdin().await;
-        let end = process.end().await;
-        // Not before all that it printed was read, or `truncated` would be a guess. What holds the pipes is being ended.
-        process.read_all().await;
-        let truncated = process.is_truncated();
+        let (end, truncated) = match process.wait().await {
+            Ok(ended) => ended,
+            Err(error) => return Ok(Err(error)),
+        };
         Ok(match end {
             End::Exit { code, signal } => Ok(Exit { code, signal, truncated }),
             End::Crowded => Err("it started too many processes and was ended".to_owned()),

@@ -6,6 +6,7 @@
 
 use crate::guest::{Audit, Guest};
 use crate::mounts::OpenMount;
+use crate::tape::{Links, Tape, Touch, Unrecorded};
 use orch_core::{Access, RefusedBy};
 use std::collections::HashMap;
 use std::fs::File;
@@ -42,6 +43,7 @@ pub(crate) struct FsView<'a> {
     opened: &'a mut HashMap<u32, usize>,
     files: &'a mut Vec<Weak<File>>,
     listings: &'a mut usize,
+    tape: &'a Tape,
 }
 
 impl HasData for Fs {
@@ -51,7 +53,7 @@ impl HasData for Fs {
 pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     fn view(guest: &mut Guest) -> FsView<'_> {
         // Destructured, because the view of WASI borrows a part of the guest and the rest is needed beside it.
-        let Guest { table, wasi, audit, mounts, opened, files, listings, .. } = guest;
+        let Guest { table, wasi, audit, mounts, opened, files, listings, facts, .. } = guest;
         FsView {
             inner: WasiFilesystemCtxView { ctx: wasi.filesystem(), table },
             audit,
@@ -59,6 +61,7 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             opened,
             files,
             listings,
+            tape: &facts.tape,
         }
     }
     types::add_to_linker::<Guest, Fs>(linker, view)?;
@@ -72,9 +75,26 @@ enum Want {
     Change,
 }
 
+/// Whether a call means a link or what it leads to.
+fn links(flags: types::PathFlags) -> Links {
+    if flags.contains(types::PathFlags::SYMLINK_FOLLOW) { Links::Followed } else { Links::Kept }
+}
+
 impl FsView<'_> {
     fn mount(&self, folder: &Resource<Descriptor>) -> Option<usize> {
         self.opened.get(&folder.rep()).copied()
+    }
+
+    /// Tells a recording what is about to be touched; on replay, whether it is known.
+    fn touch(&self, folder: &Resource<Descriptor>, path: &str, touch: Touch) -> FsResult<()> {
+        if self.tape.is_off() {
+            return Ok(());
+        }
+        let Some(mount) = self.mount(folder).and_then(|index| self.mounts.get(index)) else { return Ok(()) };
+        // A path below a file is refused by the call itself.
+        let Descriptor::Dir(folder) = self.inner.table.get(folder).map_err(FsError::trap)? else { return Ok(()) };
+        let touched = self.tape.touch(mount, &folder.dir, std::path::Path::new(path), touch);
+        touched.map_err(|Unrecorded| ErrorCode::NoEntry.into())
     }
 
     fn room_for_one_more(&mut self) -> Result<(), TooManyOpen> {
@@ -201,6 +221,11 @@ impl HostDescriptor for FsView<'_> {
         let creates = types::OpenFlags::CREATE | types::OpenFlags::TRUNCATE;
         let want = if flags.intersects(changes) || open_flags.intersects(creates) { Want::Change } else { Want::Look };
         self.room_for_one_more().map_err(FsError::trap)?;
+        let may_write =
+            mount.and_then(|index| self.mounts.get(index)).is_some_and(|mount| mount.access == Access::Write);
+        let replaces = may_write && open_flags.contains(types::OpenFlags::TRUNCATE);
+        let touch = if replaces { Touch::Replace } else { Touch::Open };
+        self.touch(&folder, &path, touch(links(path_flags)))?;
         self.refuse_special(&folder, path_flags, &path).await?;
         let opened = self.inner.open_at(folder, path_flags, path.clone(), open_flags, flags).await;
         let opened = self.settle(mount, want, &path, opened)?;
@@ -220,12 +245,14 @@ impl HostDescriptor for FsView<'_> {
         path: String,
     ) -> FsResult<types::DescriptorStat> {
         let mount = self.mount(&folder);
+        self.touch(&folder, &path, Touch::Look(links(flags)))?;
         let found = self.inner.stat_at(folder, flags, path.clone()).await;
         self.settle(mount, Want::Look, &path, found)
     }
 
     async fn readlink_at(&mut self, folder: Resource<Descriptor>, path: String) -> FsResult<String> {
         let mount = self.mount(&folder);
+        self.touch(&folder, &path, Touch::Look(Links::Kept))?;
         let target = self.inner.readlink_at(folder, path.clone()).await;
         self.settle(mount, Want::Look, &path, target)
     }
@@ -238,6 +265,7 @@ impl HostDescriptor for FsView<'_> {
         if *self.listings >= MOST_LISTINGS {
             return Err(FsError::trap(TooManyOpen { what: "open listings", most: MOST_LISTINGS }));
         }
+        self.touch(&folder, ".", Touch::List)?;
         let entries = self.inner.read_directory(folder).await;
         *self.listings += usize::from(entries.is_ok());
         self.settle(mount, Want::Look, ".", entries)
@@ -250,12 +278,14 @@ impl HostDescriptor for FsView<'_> {
         path: String,
     ) -> FsResult<types::MetadataHashValue> {
         let mount = self.mount(&folder);
+        self.touch(&folder, &path, Touch::Look(links(flags)))?;
         let hash = self.inner.metadata_hash_at(folder, flags, path.clone()).await;
         self.settle(mount, Want::Look, &path, hash)
     }
 
     async fn create_directory_at(&mut self, folder: Resource<Descriptor>, path: String) -> FsResult<()> {
         let mount = self.mount(&folder);
+        self.touch(&folder, &path, Touch::Look(Links::Kept))?;
         let done = self.inner.create_directory_at(folder, path.clone()).await;
         self.settle(mount, Want::Change, &path, done)
     }
@@ -269,6 +299,7 @@ impl HostDescriptor for FsView<'_> {
         modification: types::NewTimestamp,
     ) -> FsResult<()> {
         let mount = self.mount(&folder);
+        self.touch(&folder, &path, Touch::Look(links(flags)))?;
         let done = self.inner.set_times_at(folder, flags, path.clone(), access, modification).await;
         self.settle(mount, Want::Change, &path, done)
     }
@@ -283,6 +314,9 @@ impl HostDescriptor for FsView<'_> {
     ) -> FsResult<()> {
         // A link shares the inode: from a mount for reading into one for writing it would make its content writable.
         let (from, to) = (self.mount(&folder), self.mount(&new_folder));
+        // What is linked can be read by its new name. What goes is looked at first: it stays if the call fails.
+        self.touch(&folder, &path, Touch::Open(links(flags)))?;
+        self.touch(&new_folder, &new_path, Touch::Open(Links::Kept))?;
         let done = self.inner.link_at(folder, flags, path.clone(), new_folder, new_path.clone()).await;
         self.settle_both(from, &path, to, &new_path, done)
     }
@@ -295,24 +329,29 @@ impl HostDescriptor for FsView<'_> {
         new_path: String,
     ) -> FsResult<()> {
         let (from, to) = (self.mount(&folder), self.mount(&new_folder));
+        self.touch(&folder, &path, Touch::Move)?;
+        self.touch(&new_folder, &new_path, Touch::Open(Links::Kept))?;
         let done = self.inner.rename_at(folder, path.clone(), new_folder, new_path.clone()).await;
         self.settle_both(from, &path, to, &new_path, done)
     }
 
     async fn symlink_at(&mut self, folder: Resource<Descriptor>, target: String, path: String) -> FsResult<()> {
         let mount = self.mount(&folder);
+        self.touch(&folder, &path, Touch::Look(Links::Kept))?;
         let done = self.inner.symlink_at(folder, target, path.clone()).await;
         self.settle(mount, Want::Change, &path, done)
     }
 
     async fn unlink_file_at(&mut self, folder: Resource<Descriptor>, path: String) -> FsResult<()> {
         let mount = self.mount(&folder);
+        self.touch(&folder, &path, Touch::Open(Links::Kept))?;
         let done = self.inner.unlink_file_at(folder, path.clone()).await;
         self.settle(mount, Want::Change, &path, done)
     }
 
     async fn remove_directory_at(&mut self, folder: Resource<Descriptor>, path: String) -> FsResult<()> {
         let mount = self.mount(&folder);
+        self.touch(&folder, &path, Touch::Look(Links::Kept))?;
         let done = self.inner.remove_directory_at(folder, path.clone()).await;
         self.settle(mount, Want::Change, &path, done)
     }

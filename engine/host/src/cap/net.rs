@@ -4,6 +4,7 @@
 
 use crate::egress::Meter;
 use crate::guest::{Audit, Facts, Guest};
+use crate::tape::{Tape, Unrecorded};
 use orch_core::{Effective, EffectiveNet, Host, HostPattern, NetRule, RefusedBy, Scheme, Wanted};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(crate) struct NetView<'a> {
     pub(super) meter: &'a Arc<Meter>,
     /// Nothing outside may be changed, and nobody knows what raw bytes do.
     dry_run: bool,
+    tape: &'a Tape,
 }
 
 impl HasData for Net {
@@ -32,7 +34,8 @@ impl HasData for Net {
 pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     fn view(guest: &mut Guest) -> NetView<'_> {
         let Guest { audit, facts, table, wasi, meter, .. } = guest;
-        NetView { audit, grants: &facts.grants, table, sockets: wasi.sockets(), meter, dry_run: facts.dry_run }
+        let (grants, dry_run, tape) = (&facts.grants, facts.dry_run, &facts.tape);
+        NetView { audit, grants, table, sockets: wasi.sockets(), meter, dry_run, tape }
     }
     tcp_create_socket::add_to_linker::<Guest, Net>(linker, view)?;
     tcp::add_to_linker::<Guest, Net>(linker, view)?;
@@ -42,7 +45,7 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 
 /// Lets WASI use the raw sockets that are granted, each address checked when it is used.
 pub(crate) fn allow(wasi: &mut WasiCtxBuilder, facts: &Facts, audit: &Audit, meter: &Arc<Meter>) {
-    let may = |scheme| !facts.dry_run && grants_raw(&facts.grants.net, scheme);
+    let may = |scheme| !facts.dry_run && !facts.tape.is_replay() && grants_raw(&facts.grants.net, scheme);
     wasi.allow_tcp(may(Scheme::Tcp)).allow_udp(may(Scheme::Udp)).allow_ip_name_lookup(false);
     let check = Check { grants: Arc::clone(&facts.grants), audit: audit.clone(), meter: Arc::clone(meter) };
     wasi.socket_addr_check(move |address, used| {
@@ -129,7 +132,7 @@ impl NetView<'_> {
             return self.refuse(target, RefusedBy::Engine, reason, None);
         }
         if grants_raw(&self.grants.net, scheme) {
-            return Ok(());
+            return self.tape.raw_socket(target).map_err(|Unrecorded| network::ErrorCode::AccessDenied.into());
         }
         let fix = format!(
             "add to the task: permissions: {{ net: [{{ scheme: {scheme}, host: …, ports: […] }}] }} with the address as host; the plugin and the policy must say the same"

@@ -1,7 +1,8 @@
 //! Why a request has no answer, in words that the layer above turns into its own.
 
 /// Why there is no answer, or no more of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Problem {
     #[error("it is refused")]
     Denied,

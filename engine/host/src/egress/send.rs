@@ -6,6 +6,7 @@ use super::meter::Exchange;
 use super::target::Target;
 use super::{Body, MOST_FIELD_BYTES, Meter, Network, PlaceholderSwap, Problem, Refused, decide, headers};
 use crate::guest::Audit;
+use crate::tape::Tape;
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::{HeaderMap, Response, StatusCode, Version};
 use http_body_util::BodyExt;
@@ -36,6 +37,7 @@ pub(crate) struct Egress {
     pub(crate) meter: Arc<Meter>,
     pub(crate) swap: Arc<dyn PlaceholderSwap>,
     connections: Arc<Semaphore>,
+    tape: Tape,
 }
 
 /// A request as a guest states it. Nothing of it has been checked.
@@ -73,9 +75,10 @@ impl Egress {
         audit: Audit,
         meter: Arc<Meter>,
         swap: Arc<dyn PlaceholderSwap>,
+        tape: Tape,
     ) -> Egress {
         let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        Egress { network, grants, dry_run, audit, meter, swap, connections }
+        Egress { network, grants, dry_run, audit, meter, swap, connections, tape }
     }
 
     /// Sends a request, if it may leave. Redirects are answers like all others: the guest's next request is decided anew.
@@ -107,26 +110,45 @@ impl Egress {
         self.meter.request()?;
         let place = Arc::clone(&self.connections).try_acquire_owned().map_err(|_| Problem::TooManyConnections)?;
 
-        let addresses = connect::resolve(&self.network, host).await?;
-        decide::admit(&self.audit, &pass, &wanted, &addresses)?;
-        // Before anybody is called: who may not have a secret does not even see a connection.
-        let refuse = |refused: &Refused| decide::refuse(&self.audit, &wanted, refused);
-        self.swap.swap(&wanted, &mut headers, &target.sent).map_err(|refused| refuse(&refused))?;
-        // What was swapped in counts as well.
-        headers::fits(&headers).ok_or(Problem::RequestHeaders)?;
-        pass.used().iter().for_each(|rule| self.audit.used(rule));
         let exchange = Arc::new(Exchange::new(Arc::clone(&self.meter)));
-        let connection = connect::connect(&self.network, &target, &addresses, patience.connect, &exchange).await?;
-
-        let scan = self.swap.scan(&wanted);
+        let refuse = |refused: &Refused| decide::refuse(&self.audit, &wanted, refused);
         let (audit, told) = (self.audit.clone(), wanted.to_string());
         let refuse_chunk =
             Box::new(move |refused: Refused| audit.refuse("net", &told, refused.by, &refused.reason, None));
-        let body = Outgoing::new(body, declared, scan, refuse_chunk, Arc::clone(&exchange));
-        let method = http::Method::from_bytes(method.as_bytes()).map_err(|_| Problem::Method)?;
-        let mut message = http::Request::new(body);
-        (*message.method_mut(), *message.headers_mut()) = (method, headers);
-        Box::pin(exchange_over(connection, message, &target, exchange, patience, place)).await
+        let url = || format!("{scheme}://{}{}", target.authority(), target.sent);
+        if let Some(player) = self.tape.player() {
+            pass.used().iter().for_each(|rule| self.audit.used(rule));
+            self.swap.swap(&wanted, &mut headers, &target.sent).map_err(|refused| refuse(&refused))?;
+            let body = Outgoing::new(body, declared, self.swap.scan(&wanted), refuse_chunk, exchange);
+            return Box::pin(player.answer(&method, &url(), body)).await;
+        }
+        let recorded = if self.tape.is_off() { None } else { self.tape.request(&method, &url(), &headers) };
+        let body = match &recorded {
+            Some(recorded) => recorded.sent(body),
+            None => body,
+        };
+        let answer = async {
+            let addresses = connect::resolve(&self.network, host).await?;
+            decide::admit(&self.audit, &pass, &wanted, &addresses)?;
+            // Before anybody is called: who may not have a secret does not even see a connection.
+            self.swap.swap(&wanted, &mut headers, &target.sent).map_err(|refused| refuse(&refused))?;
+            // What was swapped in counts as well.
+            headers::fits(&headers).ok_or(Problem::RequestHeaders)?;
+            pass.used().iter().for_each(|rule| self.audit.used(rule));
+            let connection = connect::connect(&self.network, &target, &addresses, patience.connect, &exchange).await?;
+
+            let scan = self.swap.scan(&wanted);
+            let body = Outgoing::new(body, declared, scan, refuse_chunk, Arc::clone(&exchange));
+            let method = http::Method::from_bytes(method.as_bytes()).map_err(|_| Problem::Method)?;
+            let mut message = http::Request::new(body);
+            (*message.method_mut(), *message.headers_mut()) = (method, headers);
+            Box::pin(exchange_over(connection, message, &target, exchange, patience, place)).await
+        };
+        let answer = answer.await;
+        match recorded {
+            Some(recorded) => recorded.answered(answer),
+            None => answer,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use orch_core::{
     EffectiveNet, Finding, Limits, LiveEvents, LogLevel, NetRule, NetworkOptions, Refusal, StoredArtifact,
 };
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 #[derive(Default)]
 struct Refusals(Mutex<Vec<Refusal>>);
@@ -57,6 +57,9 @@ impl BodyScan for Swap {
     }
 }
 
+/// What a server hears that nobody called before.
+const NOBODY: &str = "nobody called";
+
 /// Sends a request to a server that keeps all that arrives; gives the result, what arrived, and the reasons of refusals.
 fn sent(path: &str, body: &'static str) -> (Result<StatusCode, Problem>, String, Vec<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -95,6 +98,7 @@ fn sent(path: &str, body: &'static str) -> (Result<StatusCode, Problem>, String,
         Audit::new(Arc::clone(&live) as Arc<dyn LiveEvents>, Arc::new(orch_core::Masker::empty())),
         Arc::new(Meter::new(&Limits::default())),
         Arc::new(Swap),
+        Tape::Off,
     );
     let request = Request {
         method: "POST".to_owned(),
@@ -108,6 +112,10 @@ fn sent(path: &str, body: &'static str) -> (Result<StatusCode, Problem>, String,
     let result = runtime.block_on(egress.send(request, Patience::default()));
     let result = result.map(|answer| answer.response.status());
     drop(runtime);
+    // The server waits for somebody: if the request never called, this does.
+    if let Ok(mut stream) = TcpStream::connect(address) {
+        let _ = stream.write_all(NOBODY.as_bytes());
+    }
     let reasons = live.0.lock().unwrap().iter().map(|refusal| refusal.reason.clone()).collect();
     (result, server.join().unwrap(), reasons)
 }
@@ -123,7 +131,7 @@ fn a_placeholder_is_swapped_for_the_host_that_was_decided() {
 #[test]
 fn what_the_swap_refuses_does_not_leave() {
     let (result, arrived, reasons) = sent("/?x=forbidden", "hello");
-    assert_eq!((result, arrived.as_str()), (Err(Problem::Denied), ""));
+    assert_eq!((result, arrived.as_str()), (Err(Problem::Denied), NOBODY));
     assert_eq!(reasons, ["the path holds it"]);
 }
 

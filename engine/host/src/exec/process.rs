@@ -27,7 +27,8 @@ enum Phase {
 }
 
 /// How a program ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum End {
     /// By itself or by a signal.
     Exit { code: Option<i32>, signal: Option<u32> },
