@@ -8,7 +8,13 @@ use rustsec::{Database, Lockfile};
 use std::path::Path;
 
 /// Everything that ends in a program or a component of ours.
-const LOCKS: [&str; 4] = ["Cargo.lock", "plugins/Cargo.lock", "sdk/rust/Cargo.lock", "tests/guests/Cargo.lock"];
+const LOCKS: [&str; 5] = [
+    "Cargo.lock",
+    "plugins/Cargo.lock",
+    "sdk/rust/Cargo.lock",
+    "tests/guests/Cargo.lock",
+    "examples/supply-chain/plugin/Cargo.lock",
+];
 
 pub(crate) fn run(path: &str) -> Result<()> {
     let database = Database::open(Path::new(path)).with_context(|| format!("`{path}` is no advisory database"))?;

@@ -75,7 +75,7 @@ pub(crate) fn target() -> PathBuf {
 
 /// Format, lints, layering (a test of its own), and what cargo-deny says of dependencies.
 pub(crate) fn check() -> Result<()> {
-    for workspace in ["", "plugins", "tests/guests", "sdk/rust"] {
+    for workspace in ["", "plugins", "tests/guests", "sdk/rust", "examples/supply-chain/plugin", "fuzz"] {
         let folder = root().join(workspace);
         start(cargo().current_dir(&folder).args(["fmt", "--all", "--check"]))?;
     }

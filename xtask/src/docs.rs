@@ -1,4 +1,4 @@
-//! `docs`: pages that are made from the program, and the check that they are up to date (`tests` calls the same function).
+//! `docs`: pages that are made from the program, and the page of cases. Tests compare them with what is there.
 
 use crate::chores::{engine, root};
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,7 @@ const PAGES: [(&str, &[&str]); 5] = [
 ];
 
 pub(crate) fn write() -> Result<()> {
+    crate::cases::write()?;
     let program = engine()?;
     for (file, arguments) in PAGES {
         let printed = Command::new(&program).args(arguments).output()?;

@@ -1,10 +1,12 @@
-//! Chores of this repository: `cargo xtask demo|test|soak|bench|plugins|docs|check|advisories`.
+//! Chores of this repository: `cargo xtask demo|test|soak|fuzz|bench|plugins|docs|check|advisories`.
 
 mod advisories;
 mod bench;
+mod cases;
 mod chores;
 mod demo;
 mod docs;
+mod fuzz;
 mod layering;
 mod peers;
 mod soak;
@@ -17,11 +19,12 @@ const USAGE: &str = "cargo xtask <chore>
   demo      build everything, publish the plugins, run the examples
   test      every test, unit to whole-binary, guests included
   soak      the random tests with fresh seeds (--minutes N)
+  fuzz      changed inputs for every parser ([--seconds 60] [TARGET]…), with nightly Rust and cargo-fuzz, which it installs
   check     what a commit has to pass besides the tests: format, lints, layering, licences
   advisories PATH
             compare the lock files with a local copy of the RustSec advisory database
   plugins   build the first-party plugins and publish them, signed, into ./registry
-  docs      write the generated pages: docs/cli.md, docs/schema/*.json
+  docs      write the generated pages: docs/cli.md, docs/schema/*.json, docs/security/cases.md
   bench     measure, beside the physical floor (--quick for a first look);
             --peers [NAME]… measures other engines beside ours, installed from their registries into a folder that is thrown away
 ";
@@ -33,6 +36,7 @@ fn main() -> std::process::ExitCode {
         ["demo"] => demo::run(),
         ["test"] => tests::run(),
         ["soak", "--minutes", minutes] => soak::run(minutes),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["check"] => chores::check(),
         ["advisories", path] => advisories::run(path),
         ["plugins"] => demo::plugins().map(|_| ()),
