@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+pub use wit_component::StringEncoding;
+use wit_component::{ComponentEncoder, embed_component_metadata};
 use wit_parser::Resolve;
 
 /// A component with the names of its tasks.
@@ -23,10 +24,10 @@ impl Guest {
 }
 
 /// The tasks of the guest in `guests/hostile`.
-pub const HOSTILE_TASKS: [&str; 28] = [
+pub const HOSTILE_TASKS: [&str; 29] = [
     "files", "preopens", "grow", "recurse", "leak", "artifact", "amplify", "ask", "flood", "bytes", "spin", "wait",
     "sleep", "poll", "times", "info", "has", "env", "net", "say", "fail", "exit", "effect", "secret", "print", "store",
-    "kept", "entropy",
+    "kept", "entropy", "input",
 ];
 
 /// The tasks of the guest in `guests/net`.
@@ -84,7 +85,7 @@ fn build(package: &str) -> PathBuf {
 
 /// A component of a hand-written core module, for the whole contract. See [`wat_guest_in`].
 pub fn wat_guest(items: &str, body: &str) -> Guest {
-    wat_guest_in("package test:guest; world guest { include orch:task/task-full@0.1.0; }", items, body)
+    wat_guest_in(WHOLE, items, body)
 }
 
 /// A component of a hand-written core module in a world of its own. `items` are imports and definitions; `body` are the
@@ -92,15 +93,38 @@ pub fn wat_guest(items: &str, body: &str) -> Guest {
 ///
 /// The memory that the host sees is `$main`. Whatever the host allocates in the guest goes to the same place, 64 KiB up: nobody reads it.
 pub fn wat_guest_in(world: &str, items: &str, body: &str) -> Guest {
+    let realloc = "(i32.const 65536)";
+    Guest::new(component_of(&module(items, body, realloc, "null"), world, StringEncoding::UTF8))
+}
+
+/// The world of a guest that uses the whole contract.
+const WHOLE: &str = "package test:guest; world guest { include orch:task/task-full@0.1.0; }";
+
+/// As [`wat_guest`], with texts in another encoding.
+pub fn wat_guest_encoded(encoding: StringEncoding, items: &str, body: &str) -> Guest {
+    Guest::new(component_of(&module(items, body, "(i32.const 65536)", null_in(encoding)), WHOLE, encoding))
+}
+
+/// A guest that answers whoever wants memory of it with the value of `realloc`.
+pub fn wat_guest_allocating(encoding: StringEncoding, realloc: &str) -> Guest {
+    Guest::new(component_of(&module("", "", realloc, null_in(encoding)), WHOLE, encoding))
+}
+
+/// The text `null`, of four units in each encoding.
+fn null_in(encoding: StringEncoding) -> &'static str {
+    if encoding == StringEncoding::UTF16 { "n\\00u\\00l\\00l\\00" } else { "null" }
+}
+
+fn module(items: &str, body: &str, realloc: &str, null: &str) -> Vec<u8> {
     let module = format!(
         r#"(module {items}
             (memory $main (export "memory") 4)
             (data (memory $main) (i32.const 0) "\00\00\00\00\00\00\00\00\20\00\00\00\04\00\00\00")
-            (data (memory $main) (i32.const 32) "null")
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
+            (data (memory $main) (i32.const 32) "{null}")
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
             (func (export "orch:task/runner@0.1.0#run") (param i32 i32 i32 i32) (result i32) {body} (i32.const 0)))"#
     );
-    Guest::new(component_of(&wat::parse_str(module).unwrap(), world))
+    wat::parse_str(module).unwrap()
 }
 
 /// A guest that logs a word and returns it.
@@ -115,13 +139,13 @@ pub fn guest_returning(word: &str) -> Guest {
     wat_guest(&items, body)
 }
 
-fn component_of(module: &[u8], world: &str) -> Vec<u8> {
+fn component_of(module: &[u8], world: &str, encoding: StringEncoding) -> Vec<u8> {
     let mut resolve = Resolve::default();
     resolve.push_path(repository().join("wit")).unwrap();
     let package = resolve.push_str("guest.wit", world).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
     let mut module = module.to_vec();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, encoding, false).unwrap();
     // Not validated here: some of these are invalid on purpose, and saying so is the host's work.
     ComponentEncoder::default().validate(false).module(&module).unwrap().encode().unwrap()
 }

@@ -15,9 +15,10 @@ mod snapshot;
 
 pub use call::{Call, Ended};
 pub use component::{
-    Guest, HOSTILE_TASKS, NET_TASKS, guest_returning, hostile, net, programs, wat_guest, wat_guest_in,
+    Guest, HOSTILE_TASKS, NET_TASKS, StringEncoding as Encoding, guest_returning, hostile, net, programs, wat_guest,
+    wat_guest_allocating, wat_guest_encoded, wat_guest_in,
 };
-pub use isolated::{alone, marker, open_files, peak_memory, process_cpu, program, rerun_all, this_program};
+pub use isolated::{alone, marker, open_files, peak_memory, process_cpu, program, rerun_all, this_program, threads};
 pub use log_reader::{Expected, check_log, outputs};
 pub use recorder::{Line, Recorder, Seen};
 pub use sandbox::{CountingCompiler, Running, Sandbox, compiler};

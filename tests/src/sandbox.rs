@@ -6,7 +6,9 @@ use orch_core::{
     Faults, FoundPlugin, KvAsk, Manifest, NetRule, NetworkOptions, NoFaults, PluginName, PluginTask, PluginTaskName,
     RunId, Secret, SecretAsk, SecretName, SecretSource, TaskId, TaskManifest, TaskRunner,
 };
-use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, Launcher, LoadError};
+use orch_host::{
+    CodeCache, CompileLimits, Compiler, Host, HostOptions, Launcher, LoadError, Recording, Recordings, Replayed,
+};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -204,6 +206,30 @@ impl Sandbox {
     /// Loads a component and starts an attempt.
     #[track_caller]
     pub fn start(&self, guest: &Guest, call: Call) -> Running {
+        self.start_by(&self.host, guest, call)
+    }
+
+    /// Runs an attempt to its end and records it below a folder; gives also where, or why it is not recorded.
+    #[track_caller]
+    pub fn record(&self, guest: &Guest, call: Call, folder: &Path) -> (Ended, Result<PathBuf, String>) {
+        let recordings = Recordings::new(self.host.clone(), folder);
+        let ended = self.start_by(&recordings, guest, call).end();
+        (ended, recordings.all().pop().unwrap().written)
+    }
+
+    /// Replays a recording against a guest.
+    #[track_caller]
+    pub fn replay(&self, guest: &Guest, recording: &Path) -> Replayed {
+        let recording = Recording::load(recording).unwrap_or_else(|error| panic!("{error}"));
+        let (host, plugin) = (self.host.clone(), found(guest));
+        let runtime = self.runtime.as_ref().unwrap();
+        let replaying = runtime.spawn(async move { host.replay(&plugin, recording).await });
+        let ended = runtime.block_on(async { tokio::time::timeout(HANGS, replaying).await });
+        ended.expect("the replay hangs").unwrap().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[track_caller]
+    fn start_by(&self, runner: &dyn TaskRunner, guest: &Guest, call: Call) -> Running {
         self.load(guest).unwrap_or_else(|error| panic!("{error}"));
         let (cancel, cancelled) = oneshot::channel();
         let recorder = Arc::new(Recorder::default());
@@ -232,7 +258,7 @@ impl Sandbox {
             }),
         };
         let runtime = self.runtime.as_ref().unwrap().handle().clone();
-        let handle = runtime.spawn(self.host.run(attempt, Arc::clone(&recorder) as Arc<dyn orch_core::LiveEvents>));
+        let handle = runtime.spawn(runner.run(attempt, Arc::clone(&recorder) as Arc<dyn orch_core::LiveEvents>));
         Running { recorder, handle, cancel: Some(cancel), runtime }
     }
 

@@ -4,5 +4,6 @@ mod cli;
 mod durable;
 mod network;
 mod programs;
+mod recordings;
 mod sandbox;
 mod secrets;

@@ -112,6 +112,33 @@ fn run(mounts: &[(Descriptor, String)], step: &Value) -> Result<String, ErrorCod
             let found = folder.stat_at(follow(step), path)?;
             format!("{:?} {}", found.type_, found.size)
         }
+        // Everything that a guest can ask about a file.
+        "facts" => {
+            let found = folder.stat_at(follow(step), path)?;
+            let times = [found.data_access_timestamp, found.data_modification_timestamp, found.status_change_timestamp];
+            let known = times.iter().filter(|time| time.is_some()).count();
+            format!("{:?} size {} links {} times {known}", found.type_, found.size, found.link_count)
+        }
+        "hash-value" => {
+            let hash = folder.metadata_hash_at(follow(step), path)?;
+            format!("{} {}", hash.lower, hash.upper)
+        }
+        // A folder in a folder, and so on.
+        "deepen" => {
+            let flags = DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY;
+            let mut here = folder.open_at(follow(step), path, OpenFlags::DIRECTORY, flags)?;
+            for _ in 0..number(step, "length") {
+                here.create_directory_at("d")?;
+                here = here.open_at(PathFlags::empty(), "d", OpenFlags::DIRECTORY, flags)?;
+            }
+            nothing
+        }
+        "fill" => {
+            for at in 0..number(step, "length") {
+                folder.open_at(follow(step), &format!("{path}/f{at}"), OpenFlags::CREATE, write)?;
+            }
+            nothing
+        }
         "hash" => {
             folder.metadata_hash_at(follow(step), path)?;
             nothing

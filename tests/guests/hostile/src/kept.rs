@@ -7,8 +7,11 @@ use serde_json::{Value, json};
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Does `steps` one after the other; answers with what each gave.
-pub fn kept(input: Value, _host: &dyn Host) -> Answer {
+/// Does `steps` one after the other; answers with what each gave. Says `started` first if it is told to.
+pub fn kept(input: Value, host: &dyn Host) -> Answer {
+    if input["say"] == true {
+        host.info("started");
+    }
     let steps = input["steps"].as_array().cloned().unwrap_or_default();
     let results = steps.iter().map(|step| {
         let (bucket, key, expect) = (text(step, "bucket"), text(step, "key"), step["expect"].as_u64());

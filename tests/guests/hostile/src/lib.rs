@@ -45,6 +45,7 @@ orch_sdk::plugin! {
     "info" => talk::info,
     "has" => talk::has,
     "env" => talk::env,
+    "input" => talk::input,
     "net" => talk::net,
     "say" => talk::say,
     "fail" => talk::fail,

@@ -21,6 +21,15 @@ pub fn has(input: Value, _host: &dyn Host) -> Answer {
     done(json!(held))
 }
 
+/// Reads standard input to its end: how many bytes, and whether a read of the stream says that it is closed.
+pub fn input(_input: Value, _host: &dyn Host) -> Answer {
+    let mut bytes = Vec::new();
+    let read = std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes).unwrap_or(usize::MAX);
+    let stream = wasip2::cli::stdin::get_stdin();
+    stream.subscribe().block();
+    done(json!([read, stream.blocking_read(10).is_err()]))
+}
+
 /// The whole environment.
 pub fn env(_input: Value, _host: &dyn Host) -> Answer {
     let variables = wasip2::cli::environment::get_environment();

@@ -1,9 +1,12 @@
 //! The whole program from outside: each test starts the real binary in a folder and a home of its own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod asks;
 mod commands;
 mod disk;
+mod forged;
 mod going_on;
+mod history;
 mod kit;
 mod language;
 mod listed;
@@ -17,5 +20,6 @@ mod proof;
 mod readme;
 mod results;
 mod runs;
+mod supply_chain;
 mod terminal;
 mod workflows;

@@ -252,12 +252,16 @@ fn an_update_that_asks_for_more_waits_for_a_person() {
     place.write("workflow.yaml", asking(&[grant]));
     // The grant that nobody asks for is warned of, and does not hold the run up.
     place.run(["run"]).exits(0).says("warning[OW0303]").says("workflow.yaml:7:25").says("locked acme/tool 1.0.0");
-    let locked = place.read("orch-wasm.lock");
+    // Without how far the index was, which a lock renews.
+    let pinned = || {
+        place.read("orch-wasm.lock").lines().filter(|line| !line.starts_with("index")).collect::<Vec<_>>().join("\n")
+    };
+    let locked = pinned();
     publish(&place, &pack("acme/tool", "1.1.0", reads(&["source"])));
     place.run(["run"]).exits(0).says("acme/tool 1.0.0");
     for arguments in [["lock"].as_slice(), &["lock", "--update"]] {
         let ran = place.run(arguments);
-        assert_eq!(place.read("orch-wasm.lock"), locked);
+        assert_eq!(pinned(), locked);
         if arguments.len() == 2 {
             ran.refused("OW0210", &["acme/tool 1.1.0", "fs source read", "orch-wasm lock --accept"]);
         } else {

@@ -10,7 +10,7 @@ mod dns;
 mod kit;
 mod names;
 mod redirects;
-mod sinks;
+pub(crate) mod sinks;
 mod sockets;
 mod urls;
 mod whole;

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A listener with its count.
-pub(super) struct Sink {
+pub(crate) struct Sink {
     /// Where it listens.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     hits: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<String>>>,
 }
@@ -19,18 +19,18 @@ type Reply = Arc<dyn Fn(&mut TcpStream, &str) + Send + Sync>;
 
 impl Sink {
     /// A server on a loopback address, such as `127.0.0.1:0`, that answers each request with the same text.
-    pub(super) fn saying(address: &str, answer: &str) -> Sink {
+    pub(crate) fn saying(address: &str, answer: &str) -> Sink {
         let answer = answer.to_owned();
         Sink::with(address, move |stream, _| drop(stream.write_all(answer.as_bytes())))
     }
 
     /// As [`Sink::saying`], with `ok` as the body.
-    pub(super) fn new(address: &str) -> Sink {
+    pub(crate) fn new(address: &str) -> Sink {
         Sink::saying(address, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
     }
 
     /// A server that does what `reply` does once it has read a request.
-    pub(super) fn with(address: &str, reply: impl Fn(&mut TcpStream, &str) + Send + Sync + 'static) -> Sink {
+    pub(crate) fn with(address: &str, reply: impl Fn(&mut TcpStream, &str) + Send + Sync + 'static) -> Sink {
         let listener = TcpListener::bind(address).unwrap();
         let sink = Sink { address: listener.local_addr().unwrap(), hits: Arc::default(), seen: Arc::default() };
         let (hits, seen, reply) = (Arc::clone(&sink.hits), Arc::clone(&sink.seen), Arc::new(reply) as Reply);
@@ -50,28 +50,28 @@ impl Sink {
     }
 
     /// How often somebody connected.
-    pub(super) fn hits(&self) -> usize {
+    pub(crate) fn hits(&self) -> usize {
         self.hits.load(Ordering::SeqCst)
     }
 
     /// What was said, one text a connection, as it came over the wire.
-    pub(super) fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 
     /// `host:port`.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         self.address.to_string()
     }
 
     /// `name:port` with this sink's port.
-    pub(super) fn named(&self, name: &str) -> String {
+    pub(crate) fn named(&self, name: &str) -> String {
         format!("{name}:{}", self.address.port())
     }
 }
 
 /// Everything that is sent until a request is complete, the connection ends, or nothing comes for a while.
-pub(super) fn read(stream: &mut impl Read) -> String {
+pub(crate) fn read(stream: &mut impl Read) -> String {
     let mut all = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -92,7 +92,7 @@ pub(super) fn read(stream: &mut impl Read) -> String {
 }
 
 /// Waits until the other side has gone; says whether it did within 10 s.
-pub(super) fn ended(stream: &mut TcpStream) -> bool {
+pub(crate) fn ended(stream: &mut TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut rest = Vec::new();
     match stream.read_to_end(&mut rest) {

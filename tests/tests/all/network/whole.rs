@@ -20,7 +20,6 @@ fn place(dns: &Dns, policy: &str) -> Place {
         "1.0.0",
         json!({
             "net": [{ "rule": anywhere, "reason": "to try" }],
-            "artifacts": [{ "name": "stored", "reason": "to try", "optional": true }],
             "secrets": [{
                 "name": "token", "audience": [{ "scheme": "http", "host": "api.test" }],
                 "header": "authorization", "reason": "to try", "optional": true,

@@ -7,6 +7,6 @@ mod confined;
 mod ending;
 mod functions;
 mod given;
-mod world;
+pub(crate) mod world;
 
 pub(crate) use functions::FUNCTIONS;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-pub(super) struct World {
-    pub(super) sandbox: Sandbox,
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
     folder: tempfile::TempDir,
 }
 
@@ -33,7 +33,7 @@ fn marker_home() -> Option<PathBuf> {
 }
 
 impl World {
-    pub(super) fn new() -> World {
+    pub(crate) fn new() -> World {
         let folder = tempfile::Builder::new().prefix(".orch-tests-").tempdir_in(safe_folder()).unwrap();
         let world = World { sandbox: Sandbox::new(), folder };
         for name in ["bin", "work", "other"] {
@@ -47,21 +47,21 @@ impl World {
 
     /// Puts the program somewhere. Another process does it: a file that this one has open for writing cannot be executed, and every
     /// process that a test beside this one starts inherits it for a moment.
-    pub(super) fn copy(&self, to: &str) {
+    pub(crate) fn copy(&self, to: &str) {
         let copied = Command::new("cp").arg(program("orch-tests-child")).arg(self.path(to)).status().unwrap();
         assert!(copied.success());
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub(super) fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).to_str().unwrap().to_owned()
     }
 
     /// A grant of the program, changed by `with`.
-    pub(super) fn grant(&self, args: &[&str], with: Value) -> ExecGrant {
+    pub(crate) fn grant(&self, args: &[&str], with: Value) -> ExecGrant {
         let mut grant = json!({ "alias": "child", "program": self.text("bin/child"), "args": args });
         grant.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
         serde_json::from_value(grant).unwrap()
@@ -69,22 +69,22 @@ impl World {
 
     /// Runs a script with one program granted, and the folder `work` for writing.
     #[track_caller]
-    pub(super) fn run(&self, grant: ExecGrant, steps: Value) -> Ended {
+    pub(crate) fn run(&self, grant: ExecGrant, steps: Value) -> Ended {
         self.sandbox.run(&programs(), self.call(grant, steps))
     }
 
-    pub(super) fn call(&self, grant: ExecGrant, steps: Value) -> Call {
+    pub(crate) fn call(&self, grant: ExecGrant, steps: Value) -> Call {
         script(steps).program(grant).mount("work", &self.path("work"), Access::Write)
     }
 
     #[track_caller]
-    pub(super) fn start(&self, call: Call) -> Running {
+    pub(crate) fn start(&self, call: Call) -> Running {
         self.sandbox.start(&programs(), call)
     }
 
     /// Runs the program with these slots and gives what it printed.
     #[track_caller]
-    pub(super) fn prints(&self, grant: ExecGrant, slots: &[(&str, &str)]) -> String {
+    pub(crate) fn prints(&self, grant: ExecGrant, slots: &[(&str, &str)]) -> String {
         let ended = self.run(grant, json!([spawn(slots), { "do": "stdout", "as": "p" }, { "do": "wait", "as": "p" }]));
         let output = ended.output();
         assert_eq!(output[0], "spawned", "{output}");
@@ -93,7 +93,7 @@ impl World {
 
     /// Nothing is run: the guest is told, and it is recorded.
     #[track_caller]
-    pub(super) fn refused(&self, grant: ExecGrant, slots: &[(&str, &str)], reason: &str) {
+    pub(crate) fn refused(&self, grant: ExecGrant, slots: &[(&str, &str)], reason: &str) {
         let ended = self.run(grant, json!([spawn(slots), { "do": "stdout", "as": "p" }]));
         let output = ended.output();
         assert!(output[0]["error"].as_str().is_some_and(|error| error.contains(reason)), "{output}");
@@ -103,17 +103,17 @@ impl World {
     }
 }
 
-pub(super) fn script(steps: Value) -> Call {
+pub(crate) fn script(steps: Value) -> Call {
     Call::new("script", steps)
 }
 
-pub(super) fn spawn(slots: &[(&str, &str)]) -> Value {
+pub(crate) fn spawn(slots: &[(&str, &str)]) -> Value {
     let slots: Vec<_> = slots.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
     json!({ "do": "spawn", "alias": "child", "as": "p", "slots": slots })
 }
 
 /// Processes that have a text among their arguments, whoever started them.
-pub(super) fn alive(marker: &str) -> Vec<String> {
+pub(crate) fn alive(marker: &str) -> Vec<String> {
     let of = |pid: &str| {
         let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
@@ -126,7 +126,7 @@ pub(super) fn alive(marker: &str) -> Vec<String> {
 
 /// Waits until none is left, for at most the three seconds that are promised, and gives the time.
 #[track_caller]
-pub(super) fn all_dead(marker: &str) -> Duration {
+pub(crate) fn all_dead(marker: &str) -> Duration {
     let begun = Instant::now();
     loop {
         let left = alive(marker);
@@ -140,7 +140,7 @@ pub(super) fn all_dead(marker: &str) -> Duration {
 
 /// Waits until so many are there.
 #[track_caller]
-pub(super) fn all_born(marker: &str, count: usize) {
+pub(crate) fn all_born(marker: &str, count: usize) {
     let begun = Instant::now();
     while alive(marker).len() < count {
         assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", alive(marker));
@@ -149,7 +149,7 @@ pub(super) fn all_born(marker: &str, count: usize) {
 }
 
 /// Whether the kernel has Landlock.
-pub(super) fn landlock() -> bool {
+pub(crate) fn landlock() -> bool {
     let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     let has = rules.handle_access(AccessFs::from_all(ABI::V1)).and_then(Ruleset::create).is_ok();
     if !has {

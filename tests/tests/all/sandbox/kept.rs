@@ -1,8 +1,9 @@
-//! Values that outlive runs; fixed time and random numbers; what a dry run keeps.
+//! Values that outlive runs, also while somebody else writes (S11); fixed time and random numbers; what a dry run keeps.
 
-use orch_core::RefusedBy;
-use orch_tests::{Call, Ended, Sandbox, hostile};
+use orch_core::{FailureKind, RefusedBy};
+use orch_tests::{Call, Ended, Sandbox, alone, hostile, threads};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 fn run(sandbox: &Sandbox, call: Call) -> Ended {
     sandbox.run(&hostile(), call)
@@ -134,4 +135,42 @@ fn fixed_time_and_numbers_are_the_same_every_time() {
     let (one, other) = (real(), real());
     assert_ne!(one["random"], other["random"]);
     assert!(one["wall"].as_u64().unwrap() > 1_700_000_000_000);
+}
+
+#[test]
+fn s11_a_call_that_waits_for_another_writer_ends_with_its_task() {
+    if !alone("sandbox::kept::s11_a_call_that_waits_for_another_writer_ends_with_its_task") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    steps(&sandbox, json!([set("a", "before", None)]));
+    let before = threads();
+    let other = rusqlite::Connection::open(sandbox.state().join("state.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let call = || {
+        let input = json!({ "say": true, "steps": [set("a", "after", None)] });
+        Call::new("kept", input).bucket("seen", 4_096)
+    };
+    let (ended, took) = sandbox.cancel(&hostile(), call());
+    println!("measured: S11 kv: {} ms from cancel to end", took.as_millis());
+    assert_eq!(ended.failure().what, FailureKind::Cancelled);
+    assert!(took <= Duration::from_secs(2), "{took:?}");
+    let begun = Instant::now();
+    let ended = run(&sandbox, call().timeout(Duration::from_millis(300)));
+    assert_eq!(ended.failure().what, FailureKind::Timeout);
+    assert!(begun.elapsed() <= Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(threads() <= before, "{} threads, {before} before", threads());
+    // Nobody comes back to it later, and the next one gets its turn.
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(
+        steps(&sandbox, json!([get("a"), set("a", "next", None)])),
+        json!([{ "ok": ["before", 1] }, { "ok": 2 }])
+    );
+}
+
+#[test]
+fn s11_there_is_no_input_to_wait_for() {
+    // Standard input of a guest is empty and over, whatever the engine's own is.
+    let ended = run(&Sandbox::new(), Call::new("input", Value::Null).timeout(Duration::from_secs(20)));
+    assert_eq!(ended.output(), &json!([0, true]));
 }

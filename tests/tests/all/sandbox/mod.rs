@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "measurements, for whoever looks at the output of a test")]
 
 mod amplify;
+mod between;
 mod code_cache;
 mod compile;
 mod faults;
@@ -13,7 +14,10 @@ mod handles;
 mod kept;
 mod limits;
 mod logs;
+mod many;
+mod names;
 mod rendering;
 mod schemas;
 mod time;
 mod wat_handles;
+mod wat_texts;
