@@ -165,3 +165,27 @@ fn raw_sockets_are_not_recorded_and_the_attempt_goes_on() {
     tapes.unrecorded(&net(), &place, "raw sockets cannot be recorded");
     assert_eq!(sink.hits(), 1);
 }
+
+#[test]
+fn a_placeholder_is_recorded_as_the_name_of_its_secret() {
+    let (tapes, sink) = (Tapes::new(), counting());
+    // Not in the source as one text: a made-up value, and yet one.
+    let value = ["hunter2", "value", "of", "it"].join("-");
+    let mut request = get(&sink, "/");
+    request["headers"] = json!([["authorization", "Bearer PLACEHOLDER"]]);
+    let call = Call::new("http", json!({ "secret": "token", "requests": [request] }))
+        .reach(&to(&sink))
+        .secret("token", &value)
+        .in_header("authorization", to(&sink));
+    let (_, place) = tapes.record(&net(), call);
+    assert!(sink.seen()[0].contains(&format!("authorization: Bearer {value}")), "{:?}", sink.seen());
+    for (file, bytes) in contents(&place) {
+        let text = String::from_utf8_lossy(&bytes);
+        for form in [value.as_str(), &STANDARD.encode(&value), "orch-secret-"] {
+            assert!(!text.contains(form), "{form} in {}: {text}", file.display());
+        }
+    }
+    // A placeholder is another one in each attempt; the recording knows it all the same, and the server is not asked.
+    tapes.passes(&net(), &place);
+    assert_eq!(sink.hits(), 1);
+}
