@@ -22,10 +22,10 @@ const HEAD_START: Duration = Duration::from_millis(30);
 pub(crate) fn measure(paths: &Paths, table: &mut Report) -> Result<()> {
     println!("requests, masking, cancelling");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let net = setup::net(paths)?;
+    let (net, work) = (setup::net(paths)?, setup::work(paths)?);
     runtime.block_on(requests(paths, &net, table))?;
     masking(paths, table)?;
-    runtime.block_on(cancelling(paths, &net, table))
+    runtime.block_on(cancelling(paths, &net, &work, table))
 }
 
 /// Requests one after the other, each over a connection of its own, as the engine makes them.
@@ -116,8 +116,7 @@ fn median(rounds: usize, mut once: impl FnMut()) -> Duration {
 }
 
 /// From the wish to the end, for tasks that compute, sleep, and wait for an answer that never comes.
-async fn cancelling(paths: &Paths, net: &Loaded, table: &mut Report) -> Result<()> {
-    let work = setup::work(paths)?;
+async fn cancelling(paths: &Paths, net: &Loaded, work: &Loaded, table: &mut Report) -> Result<()> {
     let rounds = if paths.quick { 10 } else { 100 };
     let stalled = server(|stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
@@ -125,8 +124,8 @@ async fn cancelling(paths: &Paths, net: &Loaded, table: &mut Report) -> Result<(
     })?;
     let body = json!({ "requests": [{ "scheme": "http", "authority": stalled.to_string(), "path": "/" }] });
     let kinds = [
-        ("a loop", &work, "fibonacci", json!({ "n": 60 })),
-        ("a sleep", &work, "wait", json!({ "ms": 600_000 })),
+        ("a loop", work, "fibonacci", json!({ "n": 60 })),
+        ("a sleep", work, "wait", json!({ "ms": 600_000 })),
         ("a stalled body", net, "http", body),
     ];
     let mut all = Vec::new();
