@@ -1,9 +1,9 @@
 //! Writes a bill as CycloneDX 1.6 JSON (ECMA-424): <https://cyclonedx.org/docs/1.6/json/>. The same bill gives the same bytes.
 
-use crate::digest::{DigestWriter, content_uuid};
 use crate::license::License;
 use crate::merge::{Bill, Component};
 use crate::model::FileHash;
+use orch_plugin_kit::digest::{DigestWriter, content_uuid};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,12 +1,13 @@
 //! The task `generate`: walk, read, merge, write, report.
 
 use crate::cyclonedx::{MEDIA_TYPE, write};
-use crate::digest::sha256;
-use crate::glob::Glob;
 use crate::merge::{Bill, LockFile, merge, without_dev};
 use crate::model::{Ecosystem, LockKind};
 use crate::walk::{Tree, walk};
 use crate::{manifests, read, review};
+use orch_plugin_kit::digest::sha256;
+use orch_plugin_kit::glob::Glob;
+use orch_plugin_kit::{report, tree};
 use orch_sdk::{Finding, Host, Outcome, TaskError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,9 +22,6 @@ const ARTIFACT: &str = "sbom.cdx.json";
 
 /// More packages than this are no bill that anybody can read, and would not fit into the memory limit.
 const MAX_PACKAGES: usize = 50_000;
-
-/// Findings beyond this are counted and left out; the host's own limit is 50,000.
-const MAX_FINDINGS: usize = 10_000;
 
 /// What `generate` takes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -105,17 +103,14 @@ pub struct ArtifactSummary {
 /// finding, not an error.
 pub fn generate(input: Input, host: &dyn Host) -> Result<Outcome<Output>, TaskError> {
     let request = Request::new(input)?;
-    let root = host.mount(MOUNT);
-    if !host.has_capability("fs:source") || !root.is_dir() {
-        return Err(TaskError::Denied { capability: "fs".to_owned(), target: MOUNT.to_owned() });
-    }
+    let root = report::granted_mount(MOUNT, host)?;
     let tree = walk(&root, &request.exclude, &request.ecosystems, &|| !host.is_cancelled());
-    check_cancelled(host)?;
+    report::check_cancelled(host)?;
     for link in &tree.links {
         host.info(&format!("`{link}` is a symbolic link and is not read"));
     }
     let (files, mut findings) = read_all(&root, tree.clone(), &request, host)?;
-    findings.extend(manifests::missing_locks(&tree, &files, &|path| read::text(&root, path, read::MAX_TOML).ok()));
+    findings.extend(manifests::missing_locks(&tree, &files, &|path| tree::text(&root, path, read::MAX_TOML).ok()));
     findings.extend(missing_go_sums(&root, &files));
     findings.extend(manifests::unsupported_locks(&tree));
     findings.extend(manifests::incomplete_tree(&tree));
@@ -124,8 +119,8 @@ pub fn generate(input: Input, host: &dyn Host) -> Result<Outcome<Output>, TaskEr
     let bill = merge(&files, request.input.name.as_deref(), request.input.version.as_deref());
     let bytes = write(&bill, request.input.timestamp.as_deref(), incomplete)
         .map_err(|error| TaskError::Failed(format!("the bill of materials is no JSON: {error}")))?;
-    emit(findings, host)?;
-    let written = store(&bytes, host)?;
+    report::emit(findings, host)?;
+    let written = report::store(ARTIFACT, MEDIA_TYPE, &bytes, host)?;
     if files.is_empty() {
         host.warn("no lock file was found; the bill of materials is empty");
     }
@@ -147,7 +142,7 @@ impl Request {
                 return Err(wrong(field, "is empty or has control characters".to_owned()));
             }
         }
-        if input.timestamp.as_deref().is_some_and(|time| !crate::timestamp::is_rfc3339(time)) {
+        if input.timestamp.as_deref().is_some_and(|time| !orch_plugin_kit::timestamp::is_rfc3339(time)) {
             return Err(wrong("timestamp", "is no RFC 3339 time such as `2026-01-31T12:00:00Z`".to_owned()));
         }
         let globs = input.exclude.iter().map(|pattern| Glob::new(pattern));
@@ -167,13 +162,15 @@ fn read_all(
     let total = tree.locks.len() as u64;
     let mut packages = 0;
     for (done, (path, kind)) in tree.locks.into_iter().enumerate() {
-        check_cancelled(host)?;
+        report::check_cancelled(host)?;
         host.progress(done as u64, Some(total), &path);
         let file = read::lock_file(root, &path, kind).and_then(|file| {
             packages += file.found.packages.len();
             if packages > MAX_PACKAGES {
                 packages -= file.found.packages.len();
-                return Err(crate::model::ParseError::whole(format!("more than {MAX_PACKAGES} packages in the tree")));
+                return Err(orch_plugin_kit::parse::ParseError::whole(format!(
+                    "more than {MAX_PACKAGES} packages in the tree"
+                )));
             }
             Ok(file)
         });
@@ -205,10 +202,10 @@ fn missing_go_sums(root: &Path, files: &[LockFile]) -> Vec<Finding> {
     let lacks = |file: &&LockFile| {
         let sum = format!("{}go.sum", file.path.strip_suffix("go.mod").unwrap_or_default());
         let needs = file.found.packages.iter().any(|package| package.origin == crate::model::Origin::Registry);
-        file.kind == LockKind::GoMod && needs && !read::is_plain_file(root, &sum)
+        file.kind == LockKind::GoMod && needs && !tree::is_plain_file(root, &sum)
     };
     let finding = |file: &LockFile| {
-        review::Problem {
+        report::Problem {
             rule: "lockfile-missing",
             severity: orch_sdk::Severity::Low,
             status: orch_sdk::Status::Open,
@@ -221,40 +218,6 @@ fn missing_go_sums(root: &Path, files: &[LockFile]) -> Vec<Finding> {
         .finding()
     };
     files.iter().filter(lacks).map(finding).collect()
-}
-
-fn emit(mut findings: Vec<Finding>, host: &dyn Host) -> Result<(), TaskError> {
-    const AT_ONCE: usize = 500;
-    let place = |finding: &Finding| finding.location.as_ref().map(|it| (it.path.clone(), it.line));
-    findings
-        .sort_by(|left, right| (place(left), &left.rule, &left.title).cmp(&(place(right), &right.rule, &right.title)));
-    // A package named twice in a file is one problem.
-    let mut seen = BTreeSet::new();
-    findings.retain(|finding| seen.insert(finding.fingerprint.clone()));
-    if findings.len() > MAX_FINDINGS {
-        host.warn(&format!("{} findings; only the first {MAX_FINDINGS} are reported", findings.len()));
-        findings.truncate(MAX_FINDINGS);
-    }
-    findings.chunks(AT_ONCE).try_for_each(|some| host.emit(some))
-}
-
-/// Stores the bill; `false` if artifacts are not granted, which is no reason to fail.
-fn store(bytes: &[u8], host: &dyn Host) -> Result<bool, TaskError> {
-    let refused = || {
-        host.warn(&format!(
-            "`artifacts` is not granted, so `{ARTIFACT}` is not stored and only its digest is returned; grant it with \
-             `permissions: {{ artifacts: [{{ name: {ARTIFACT} }}] }}`"
-        ));
-        Ok(false)
-    };
-    if !host.has_capability("artifacts") || !host.has_capability(&format!("artifacts:{ARTIFACT}")) {
-        return refused();
-    }
-    match host.write_artifact(ARTIFACT, MEDIA_TYPE, &mut &bytes[..]) {
-        Ok(_) => Ok(true),
-        Err(TaskError::Denied { .. }) => refused(),
-        Err(error) => Err(error),
-    }
 }
 
 fn summary(bill: &Bill, files: &[LockFile], incomplete: bool, bytes: &[u8], written: bool) -> Output {
@@ -275,10 +238,6 @@ fn summary(bill: &Bill, files: &[LockFile], incomplete: bool, bytes: &[u8], writ
         lockfiles: files.iter().map(lockfile).collect(),
         artifact: ArtifactSummary { name: ARTIFACT.to_owned(), digest: format!("sha256:{}", sha256(bytes)), written },
     }
-}
-
-fn check_cancelled(host: &dyn Host) -> Result<(), TaskError> {
-    if host.is_cancelled() { Err(TaskError::Cancelled) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -6,9 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod cyclonedx;
-pub mod digest;
 pub mod generate;
-pub mod glob;
 pub mod license;
 pub mod manifests;
 pub mod merge;
@@ -17,7 +15,6 @@ pub mod parse;
 pub mod purl;
 pub mod read;
 pub mod review;
-pub mod timestamp;
 pub mod walk;
 
 pub use generate::{Input, Output, generate};

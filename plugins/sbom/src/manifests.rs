@@ -2,8 +2,8 @@
 
 use crate::merge::LockFile;
 use crate::model::{Ecosystem, LockKind, Origin};
-use crate::review::Problem;
 use crate::walk::{ManifestKind, Tree};
+use orch_plugin_kit::report::Problem;
 use orch_sdk::{Finding, Severity, Status};
 use serde::Deserialize;
 use serde::de::IgnoredAny;

@@ -10,7 +10,8 @@ pub mod requirements;
 pub mod requirements_line;
 pub mod uv_lock;
 
-use crate::model::{Origin, Package, Packages, ParseError};
+use crate::model::{Origin, Package, Packages};
+use orch_plugin_kit::parse::ParseError;
 use std::collections::HashMap;
 
 /// No lock file known to us comes near this; a hostile one must not fill the memory. With hashes and a bill of its own a package

@@ -1,11 +1,11 @@
 //! Reads files of the tree, within bounds, and hands them to their parser.
 
 use crate::merge::LockFile;
-use crate::model::{Include, LockKind, Packages, ParseError};
+use crate::model::{Include, LockKind, Packages};
 use crate::parse::{cargo_lock, dpkg, go_mod, package_lock, poetry_lock, requirements, uv_lock};
-use crate::walk::join;
+use orch_plugin_kit::parse::ParseError;
+use orch_plugin_kit::tree::{is_plain_file, join, text};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::Path;
 
 /// The largest file that is read. Known lock files stay below 6 MiB; a parsed one takes several times its size in memory.
@@ -16,25 +16,6 @@ pub const MAX_TOML: u64 = 6 * 1024 * 1024;
 
 /// Requirements files that include each other in a circle are no problem, but a chain must end.
 const MAX_INCLUDES: usize = 1_000;
-
-/// Reads a file as text.
-///
-/// # Errors
-/// When it is too large, no UTF-8, or cannot be opened.
-pub fn text(root: &Path, path: &str, limit: u64) -> Result<String, ParseError> {
-    let unreadable = |error: std::io::Error| ParseError::whole(format!("cannot be opened ({})", error.kind()));
-    let file = std::fs::File::open(join(root, path)).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > limit {
-        return Err(ParseError::whole(format!("larger than {} MiB", limit / 1024 / 1024)));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
-        ParseError::at(u32::try_from(line).unwrap_or(u32::MAX), "not UTF-8")
-    })
-}
 
 /// Reads one lock file with whatever belongs to it, except for what it includes.
 ///
@@ -107,18 +88,6 @@ fn files_in(root: &Path, path: &str) -> Result<BTreeSet<String>, ParseError> {
     let plain = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
     let names = plain.filter_map(|entry| entry.file_name().into_string().ok());
     Ok(names.filter(|name| !name.ends_with(".md5sums")).collect())
-}
-
-/// Whether a path leads to a file without any symbolic link on the way.
-pub fn is_plain_file(root: &Path, path: &str) -> bool {
-    let mut place = root.to_path_buf();
-    for part in path.split('/') {
-        place.push(part);
-        if std::fs::symlink_metadata(&place).map_or(true, |data| data.is_symlink()) {
-            return false;
-        }
-    }
-    place.is_file()
 }
 
 /// Reads the files that requirements files include, and applies constraints. `files` has the ones found by name already.

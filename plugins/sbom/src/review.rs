@@ -1,42 +1,11 @@
 //! The findings about packages: what a lock file leaves open. Nothing here changes the bill.
 
-use crate::digest::fingerprint;
 use crate::merge::LockFile;
-use crate::model::{LockKind, Origin, Package, ParseError};
-use orch_sdk::{Finding, Location, Severity, Status};
+use crate::model::{LockKind, Origin, Package};
+use orch_plugin_kit::parse::ParseError;
+use orch_plugin_kit::report::Problem;
+use orch_sdk::{Finding, Severity, Status};
 use std::collections::BTreeMap;
-
-/// A problem with its place; the other fields of a finding follow from it.
-pub(crate) struct Problem<'a> {
-    pub rule: &'static str,
-    pub severity: Severity,
-    pub status: Status,
-    pub title: String,
-    pub path: &'a str,
-    pub line: Option<u32>,
-    /// What makes it the same problem in the next run, besides rule and path.
-    pub identity: &'a [&'a str],
-    pub remediation: &'static str,
-}
-
-impl Problem<'_> {
-    pub(crate) fn finding(self) -> Finding {
-        let mut parts = vec![self.rule, self.path];
-        parts.extend(self.identity);
-        Finding {
-            rule: self.rule.to_owned(),
-            severity: self.severity,
-            status: self.status,
-            title: self.title,
-            detail: None,
-            fingerprint: fingerprint(&parts),
-            location: Some(Location { path: self.path.to_owned(), line: self.line, column: None, end_line: None }),
-            remediation: Some(self.remediation.to_owned()),
-            references: Vec::new(),
-            data: None,
-        }
-    }
-}
 
 /// A lock file, or an entry of it, that could not be read.
 pub fn parse_error(path: &str, error: &ParseError) -> Finding {

@@ -1,16 +1,11 @@
 //! Finds the lock files and manifests of a tree. Symbolic links are never followed, and a tree too deep or too large is read up
 //! to the limit and said to be incomplete.
 
-use crate::glob::Glob;
 use crate::model::{Ecosystem, LockKind};
+use orch_plugin_kit::glob::Glob;
+use orch_plugin_kit::tree;
 use std::collections::BTreeSet;
 use std::path::Path;
-
-/// Folders below folders.
-pub const MAX_DEPTH: usize = 64;
-
-/// Entries of folders looked at. A root file system has some hundred thousand.
-pub const MAX_ENTRIES: usize = 1_000_000;
 
 /// A file that says what a project needs, without locking it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,76 +31,40 @@ pub struct Tree {
     pub incomplete: BTreeSet<String>,
     /// Symbolic links with the name of a lock file.
     pub links: Vec<String>,
-    /// How many entries were looked at.
-    pub entries: usize,
 }
 
 /// Reads the folders below `root`, without those that a pattern of `exclude` fits. `go_on` is asked for each folder.
 pub fn walk(root: &Path, exclude: &[Glob], ecosystems: &BTreeSet<Ecosystem>, go_on: &dyn Fn() -> bool) -> Tree {
     let mut tree = Tree::default();
-    let mut open = vec![(String::new(), 0)];
-    while let Some((folder, depth)) = open.pop() {
+    let incomplete = tree::walk(root, exclude, &mut |folder| {
         if !go_on() {
-            break;
+            return Err(());
         }
-        let Ok(entries) = std::fs::read_dir(join(root, &folder)) else {
-            tree.incomplete.insert(format!("the folder `{}` cannot be read", show(&folder)));
-            continue;
-        };
-        let mut files: BTreeSet<String> = BTreeSet::new();
-        let mut folders: BTreeSet<String> = BTreeSet::new();
-        for entry in entries.flatten() {
-            tree.entries += 1;
-            if tree.entries > MAX_ENTRIES {
-                tree.incomplete.insert(format!("more than {MAX_ENTRIES} files"));
-                open.clear();
-                break;
-            }
-            // A name that is no Unicode is no lock file's, and cannot be written into the bill.
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
-            let Ok(kind) = entry.file_type() else { continue };
-            if exclude.iter().any(|glob| glob.fits(&path)) {
-                continue;
-            }
-            if kind.is_symlink() {
-                if lock_kind(&path).is_some() {
-                    tree.links.push(path);
-                }
-            } else if kind.is_dir() {
-                folders.insert(name);
-            } else if kind.is_file() {
-                files.insert(name);
-            }
+        tree.links.extend(folder.links.iter().map(|name| folder.join(name)).filter(|path| lock_kind(path).is_some()));
+        for name in folder.files {
+            note_file(&mut tree, folder.join(name), name, ecosystems);
         }
-        for name in &files {
-            note_file(
-                &mut tree,
-                if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") },
-                name,
-                ecosystems,
-            );
+        let databases = folder.folders.iter().map(|name| folder.join(name)).filter(|path| is_dpkg_folder(path));
+        if ecosystems.contains(&Ecosystem::Deb) {
+            tree.locks.extend(databases.map(|path| (path, LockKind::DpkgStatus)));
         }
-        for name in &folders {
-            let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
-            if path == DPKG_FOLDER || path.ends_with(&format!("/{DPKG_FOLDER}")) {
-                if ecosystems.contains(&Ecosystem::Deb) {
-                    tree.locks.push((path, LockKind::DpkgStatus));
-                }
-            } else if is_skipped(name, &folder, &files) {
-                continue;
-            } else if depth + 1 >= MAX_DEPTH {
-                tree.incomplete.insert(format!("folders more than {MAX_DEPTH} deep"));
-            } else {
-                open.push((path, depth + 1));
-            }
-        }
-    }
+        let is_read =
+            |name: &String| !is_dpkg_folder(&folder.join(name)) && !is_skipped(name, folder.path, folder.files);
+        let read = folder.folders.iter().filter(|name| is_read(name)).cloned().collect();
+        *folder.folders = read;
+        Ok(())
+    });
+    // Whoever stops the walk asks again itself.
+    tree.incomplete = incomplete.unwrap_or_default();
     tree.locks.sort();
     tree.manifests.sort();
     tree.unsupported.sort();
     tree.links.sort();
     tree
+}
+
+fn is_dpkg_folder(path: &str) -> bool {
+    path.strip_suffix(DPKG_FOLDER).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
 const DPKG_FOLDER: &str = "var/lib/dpkg/status.d";
@@ -180,20 +139,10 @@ fn unsupported_ecosystem(name: &str) -> Option<Option<Ecosystem>> {
     }
 }
 
-/// A path below a folder, part by part, so that it is right on every platform.
-pub fn join(root: &Path, relative: &str) -> std::path::PathBuf {
-    let mut path = root.to_path_buf();
-    path.extend(relative.split('/').filter(|part| !part.is_empty()));
-    path
-}
-
-fn show(folder: &str) -> &str {
-    if folder.is_empty() { "." } else { folder }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use orch_plugin_kit::tree::join;
 
     #[test]
     fn names_tell_the_format() {

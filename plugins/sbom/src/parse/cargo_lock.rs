@@ -1,7 +1,8 @@
 //! `Cargo.lock`, versions 1 to 4. The file does not say which packages are for development or optional, so all are required.
 
 use super::{LineIndex, check_count, finish, git_origin, read_toml, without_credentials};
-use crate::model::{Ecosystem, FileHash, Origin, Package, Packages, ParseError};
+use crate::model::{Ecosystem, FileHash, Origin, Package, Packages};
+use orch_plugin_kit::parse::ParseError;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use toml::Spanned;

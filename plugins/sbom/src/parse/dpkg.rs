@@ -1,7 +1,8 @@
 //! The dpkg database: `var/lib/dpkg/status`, or the files of `var/lib/dpkg/status.d` that images without a package manager have.
 
 use super::{MAX_CANDIDATES, finish, poetry_lock::mark_unneeded_as_direct};
-use crate::model::{Ecosystem, Package, Packages, ParseError};
+use crate::model::{Ecosystem, Package, Packages};
+use orch_plugin_kit::parse::ParseError;
 use std::collections::{BTreeMap, HashMap};
 
 /// The distribution, from `etc/os-release`.

@@ -2,7 +2,8 @@
 //! by others marked `// indirect`; who needs those is not in it.
 
 use super::finish;
-use crate::model::{Ecosystem, Origin, Package, Packages, ParseError};
+use crate::model::{Ecosystem, Origin, Package, Packages};
+use orch_plugin_kit::parse::ParseError;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Hashes by module and version. They are kept as they are: `h1:` hashes a list of file hashes, so it is no SHA-256 of the file

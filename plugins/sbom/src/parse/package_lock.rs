@@ -2,9 +2,10 @@
 //! `dependencies` tree of version 2 says the same again and is not read.
 
 use super::{check_count, finish, git_origin, shorten, without_credentials};
-use crate::model::{Ecosystem, FileHash, Origin, Package, Packages, ParseError, Scope};
+use crate::model::{Ecosystem, FileHash, Origin, Package, Packages, Scope};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use orch_plugin_kit::parse::ParseError;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, HashMap};
@@ -169,7 +170,7 @@ fn integrity(text: &str) -> Vec<FileHash> {
     let decode = |part: &str| {
         let (algorithm, encoded) = part.split_once('-')?;
         let bytes = STANDARD.decode(encoded.split('?').next()?).ok()?;
-        FileHash::new(algorithm, &crate::digest::hex(&bytes), None)
+        FileHash::new(algorithm, &orch_plugin_kit::digest::hex(&bytes), None)
     };
     let mut hashes: Vec<FileHash> = text.split_ascii_whitespace().filter_map(decode).collect();
     hashes.sort();

@@ -1,8 +1,9 @@
 //! `poetry.lock`, from the first format (files below `[metadata.files]`) to 2.1 (files and groups with each package).
 
 use super::{LineIndex, MAX_CANDIDATES, by_name, check_count, finish, read_toml, without_credentials};
-use crate::model::{Ecosystem, FileHash, Origin, Package, Packages, ParseError, Scope};
+use crate::model::{Ecosystem, FileHash, Origin, Package, Packages, Scope};
 use crate::purl::pypi_name;
+use orch_plugin_kit::parse::ParseError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::Spanned;

@@ -3,8 +3,9 @@
 
 use super::requirements_line::{Line, Requirement, parse as parse_line};
 use super::{MAX_PACKAGES, finish};
-use crate::model::{Ecosystem, Include, Origin, Package, Packages, ParseError, Scope};
+use crate::model::{Ecosystem, Include, Origin, Package, Packages, Scope};
 use crate::purl::pypi_name;
+use orch_plugin_kit::parse::ParseError;
 use std::collections::BTreeMap;
 
 /// A file with more wrong lines than this is no requirements file.

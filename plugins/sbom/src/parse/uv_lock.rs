@@ -2,8 +2,9 @@
 //! walking from them.
 
 use super::{LineIndex, MAX_CANDIDATES, by_name, check_count, finish, git_origin, read_toml, without_credentials};
-use crate::model::{Ecosystem, FileHash, Origin, Package, Packages, ParseError, Scope};
+use crate::model::{Ecosystem, FileHash, Origin, Package, Packages, Scope};
 use crate::purl::pypi_name;
+use orch_plugin_kit::parse::ParseError;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use toml::Spanned;

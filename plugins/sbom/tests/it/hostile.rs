@@ -1,9 +1,10 @@
 //! No text makes a parser panic, and what it accepts can be written.
 
 use crate::common::fixture;
+use orch_plugin_kit::parse::ParseError;
 use orch_plugin_sbom::cyclonedx;
 use orch_plugin_sbom::merge::{LockFile, merge};
-use orch_plugin_sbom::model::{LockKind, Packages, ParseError};
+use orch_plugin_sbom::model::{LockKind, Packages};
 use orch_plugin_sbom::parse::{cargo_lock, dpkg, go_mod, package_lock, poetry_lock, requirements, uv_lock};
 use proptest::prelude::*;
 use std::collections::BTreeSet;

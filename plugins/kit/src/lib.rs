@@ -1,0 +1,11 @@
+//! What the first-party plugins share, written once: reading trees of files within bounds, patterns, digests, findings and
+//! artifacts.
+
+#![warn(missing_docs)]
+
+pub mod digest;
+pub mod glob;
+pub mod parse;
+pub mod report;
+pub mod timestamp;
+pub mod tree;
