@@ -30,7 +30,7 @@ fn render(one: &Diagnostic, sources: &Sources, renderer: &Renderer) -> String {
             // What is shown has as many characters as the file, and not always as many bytes.
             let (start, end) = match text.len() == source.text.len() && text == source.text {
                 true => (start, end),
-                false => (shown(&source.text[..start]).len(), shown(&source.text[..end]).len()),
+                false => (shown_at(&source.text, start), shown_at(&source.text, end)),
             };
             let mut annotation = AnnotationKind::Primary.span(start..end);
             if !label.is_empty() {
@@ -56,20 +56,27 @@ fn shown(text: &str) -> Cow<'_, str> {
     if matches!(visible_multiline(text), Cow::Borrowed(_)) {
         return Cow::Borrowed(text);
     }
-    let mut characters = text.chars().peekable();
-    let mut out = String::with_capacity(text.len() + 16);
-    while let Some(c) = characters.next() {
-        out.push(match c {
+    Cow::Owned(signs(text).map(|(_, sign)| sign).collect())
+}
+
+/// Where a place of the text is in what is shown of the whole of it: a character's sign depends on the one after it.
+fn shown_at(text: &str, at: usize) -> usize {
+    signs(text).take_while(|(place, _)| *place < at).map(|(_, sign)| sign.len_utf8()).sum()
+}
+
+fn signs(text: &str) -> impl Iterator<Item = (usize, char)> {
+    text.char_indices().map(|(at, c)| {
+        let sign = match c {
             '\n' | '\t' => c,
-            '\r' if characters.peek() == Some(&'\n') => c,
+            '\r' if text[at + 1..].starts_with('\n') => c,
             // The Unicode pictures of the controls.
             '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER),
             '\u{7f}' => '\u{2421}',
             c if matches!(visible(c.encode_utf8(&mut [0; 4])), Cow::Owned(_)) => char::REPLACEMENT_CHARACTER,
             c => c,
-        });
-    }
-    Cow::Owned(out)
+        };
+        (at, sign)
+    })
 }
 
 /// A span inside the text, on character boundaries and within one line: a caret under a whole block says nothing.
@@ -103,5 +110,17 @@ mod tests {
             rendered.trim_end(),
             "error[OW0104]: no\n --> file\\u{1b}[2J:2:16\n  |\n2 | a\u{fffd}31m\u{fffd}␛[31m␍b: here\n  |                ^^^^"
         );
+    }
+
+    #[test]
+    fn a_span_may_end_between_the_two_characters_of_a_line_end() {
+        let mut sources = Sources::default();
+        let text = "a\r!\r\r\nb";
+        sources.add(Source::new("file", text));
+        for (start, end) in (0..=text.len()).flat_map(|start| (start..=text.len()).map(move |end| (start, end))) {
+            let one = Diagnostic::error(Code::WrongType, "file", start..end, "no");
+            let rendered = render_diagnostics(&[one], &sources, false);
+            assert!(rendered.contains("a␍!␍") || rendered.contains("2 | b"), "{start}..{end}: {rendered}");
+        }
     }
 }
