@@ -2,12 +2,17 @@
 
 #![allow(missing_docs, reason = "generated from wit/task.wit, which is the documentation")]
 
-use crate::{Finding, Host, Level, Outcome, Severity, Status, Task, TaskError};
+use crate::{Finding, Host, HttpRequest, HttpResponse, Level, Outcome, Printed, Severity, Status, Task, TaskError};
 use std::io::Read;
 use std::path::PathBuf;
 
+#[cfg(feature = "exec")]
+mod exec;
+#[cfg(feature = "http")]
+mod http;
+
 // Only what a plugin calls ends up among its imports, and one that its manifest does not ask for is refused on publish: the
-// functions of [`Host`] are always called, so those for artifacts are a feature of their own.
+// functions of [`Host`] are always called, so those that need a permission are features of their own.
 #[cfg(not(feature = "full"))]
 wit_bindgen::generate!({
     path: "../../wit",
@@ -90,6 +95,53 @@ impl Host for GuestHost {
             }
             artifact.write(&chunk[..length]).map_err(TaskError::Failed)?;
         }
+    }
+
+    #[cfg(feature = "http")]
+    fn http(&self, request: &HttpRequest) -> Result<HttpResponse, TaskError> {
+        http::send(request)
+    }
+
+    #[cfg(not(feature = "http"))]
+    fn http(&self, request: &HttpRequest) -> Result<HttpResponse, TaskError> {
+        Err(TaskError::Denied { capability: "net".into(), target: request.url.clone() })
+    }
+
+    #[cfg(feature = "secrets")]
+    fn secret(&self, name: &str) -> Result<String, TaskError> {
+        if !context::has_capability(&format!("secrets:{name}")) {
+            return Err(TaskError::Denied { capability: "secrets".into(), target: name.into() });
+        }
+        Ok(orch::task::secrets::open(name).map_err(TaskError::Failed)?.placeholder())
+    }
+
+    #[cfg(not(feature = "secrets"))]
+    fn secret(&self, name: &str) -> Result<String, TaskError> {
+        Err(TaskError::Denied { capability: "secrets".into(), target: name.into() })
+    }
+
+    #[cfg(feature = "exec")]
+    fn stream(
+        &self,
+        alias: &str,
+        slots: &[(&str, &str)],
+        output: &mut dyn FnMut(&[u8]) -> Result<(), TaskError>,
+    ) -> Result<Printed, TaskError> {
+        exec::stream(alias, slots, output)
+    }
+
+    #[cfg(not(feature = "exec"))]
+    fn stream(
+        &self,
+        alias: &str,
+        _slots: &[(&str, &str)],
+        _output: &mut dyn FnMut(&[u8]) -> Result<(), TaskError>,
+    ) -> Result<Printed, TaskError> {
+        Err(TaskError::Denied { capability: "exec".into(), target: alias.into() })
+    }
+
+    fn is_dry_run(&self) -> bool {
+        context::info().dry_run
     }
 
     fn is_cancelled(&self) -> bool {

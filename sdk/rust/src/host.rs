@@ -1,6 +1,6 @@
 //! What a task may ask of the engine, as a trait so that a task runs natively in tests as well.
 
-use crate::{Finding, Level, TaskError};
+use crate::{Finding, HttpRequest, HttpResponse, Level, Printed, TaskError};
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -12,7 +12,8 @@ pub trait Host {
     /// A granted environment variable.
     fn env(&self, name: &str) -> Option<String>;
 
-    /// Whether something was granted: `fs:<mount>`, `env:<NAME>`, `artifacts`, `artifacts:<name>`.
+    /// Whether something was granted: `fs:<mount>`, `env:<NAME>`, `artifacts`, `artifacts:<name>`, `net`, `exec:<alias>`,
+    /// `secrets:<name>`.
     fn has_capability(&self, name: &str) -> bool;
 
     /// Writes a log line.
@@ -33,6 +34,36 @@ pub trait Host {
     /// When the artifact was not granted, a limit is reached, or `content` cannot be read.
     fn write_artifact(&self, name: &str, media_type: &str, content: &mut dyn Read) -> Result<String, TaskError>;
 
+    /// Makes an HTTP request and reads the answer to its end. Needs the feature `http` in a component.
+    ///
+    /// # Errors
+    /// [`TaskError::Denied`] where the request was not granted, [`TaskError::Dependency`] when the other side cannot be reached
+    /// or its answer is no HTTP or longer than [`MAX_BODY`](crate::MAX_BODY).
+    fn http(&self, request: &HttpRequest) -> Result<HttpResponse, TaskError>;
+
+    /// Text that stands for a secret. The host puts the value in its place in the header, and towards the audience, that was
+    /// granted; the task never sees it. Needs the feature `secrets` in a component.
+    ///
+    /// # Errors
+    /// [`TaskError::Denied`] where the secret was not granted.
+    fn secret(&self, name: &str) -> Result<String, TaskError>;
+
+    /// Runs a granted program and hands its standard output over as it comes. A slot without a value is left out. Needs the
+    /// feature `exec` in a component.
+    ///
+    /// # Errors
+    /// [`TaskError::Denied`] where the alias was not granted or a slot's value does not fit, and whatever `output` returns, which
+    /// ends the program.
+    fn stream(
+        &self,
+        alias: &str,
+        slots: &[(&str, &str)],
+        output: &mut dyn FnMut(&[u8]) -> Result<(), TaskError>,
+    ) -> Result<Printed, TaskError>;
+
+    /// Whether this is a dry run: nothing outside may change. The host holds to it in any case.
+    fn is_dry_run(&self) -> bool;
+
     /// Whether the host wants the task to stop. Long loops ask now and then.
     fn is_cancelled(&self) -> bool;
 
@@ -44,5 +75,18 @@ pub trait Host {
     /// Logs at `warn`.
     fn warn(&self, message: &str) {
         self.log(Level::Warn, message);
+    }
+
+    /// Runs a granted program and returns what it printed.
+    ///
+    /// # Errors
+    /// As [`Host::stream`].
+    fn run_program(&self, alias: &str, slots: &[(&str, &str)]) -> Result<Printed, TaskError> {
+        let mut stdout = Vec::new();
+        let printed = self.stream(alias, slots, &mut |bytes| {
+            stdout.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        Ok(Printed { stdout, ..printed })
     }
 }

@@ -34,7 +34,9 @@
 
 mod describe;
 mod host;
+mod http;
 mod model;
+mod program;
 mod testing;
 
 #[cfg(target_family = "wasm")]
@@ -43,7 +45,9 @@ pub mod guest;
 
 pub use describe::{DESCRIBE_TASK, Task, TaskDescription, dispatch};
 pub use host::Host;
+pub use http::{HttpRequest, HttpResponse, MAX_BODY};
 pub use model::{Finding, Level, Location, Outcome, Severity, Status, TaskError};
+pub use program::{Exit, MAX_STDERR, Printed};
 pub use testing::{Artifact, TestHost};
 
 pub use schemars;

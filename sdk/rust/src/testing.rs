@@ -1,8 +1,8 @@
 //! A host for native tests: mounts are folders, and everything a task says is kept for the test to look at.
 
-use crate::{Finding, Host, Level, TaskError};
+use crate::{Finding, Host, HttpRequest, HttpResponse, Level, Printed, TaskError};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -17,12 +17,21 @@ pub struct Artifact {
     pub content: Vec<u8>,
 }
 
+type Server = dyn Fn(&HttpRequest) -> Result<HttpResponse, TaskError>;
+type Program = dyn Fn(&[(&str, &str)]) -> Result<Printed, TaskError>;
+
 /// A [`Host`] that keeps everything in memory.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct TestHost {
     mounts: BTreeMap<String, PathBuf>,
     env: BTreeMap<String, String>,
     denied_artifacts: bool,
+    dry_run: bool,
+    server: Option<Box<Server>>,
+    programs: BTreeMap<String, Box<Program>>,
+    secrets: BTreeSet<String>,
+    requests: RefCell<Vec<HttpRequest>>,
+    started: RefCell<Vec<String>>,
     cancelled: Cell<bool>,
     logs: RefCell<Vec<(Level, String)>>,
     progress: RefCell<Vec<(u64, Option<u64>, String)>>,
@@ -55,6 +64,48 @@ impl TestHost {
     pub fn without_artifacts(mut self) -> TestHost {
         self.denied_artifacts = true;
         self
+    }
+
+    /// Answers requests. Without it all are refused.
+    #[must_use]
+    pub fn with_http(mut self, server: impl Fn(&HttpRequest) -> Result<HttpResponse, TaskError> + 'static) -> TestHost {
+        self.server = Some(Box::new(server));
+        self
+    }
+
+    /// Grants a program, which is a function of its slots.
+    #[must_use]
+    pub fn with_program(
+        mut self,
+        alias: &str,
+        program: impl Fn(&[(&str, &str)]) -> Result<Printed, TaskError> + 'static,
+    ) -> TestHost {
+        self.programs.insert(alias.to_owned(), Box::new(program));
+        self
+    }
+
+    /// Grants a secret; its placeholder is `{{name}}`.
+    #[must_use]
+    pub fn with_secret(mut self, name: &str) -> TestHost {
+        self.secrets.insert(name.to_owned());
+        self
+    }
+
+    /// Makes it a dry run.
+    #[must_use]
+    pub fn dry_run(mut self) -> TestHost {
+        self.dry_run = true;
+        self
+    }
+
+    /// The requests that were made, refused ones too.
+    pub fn requests(&self) -> Vec<HttpRequest> {
+        self.requests.borrow().clone()
+    }
+
+    /// The programs that were started, each as `alias slot=value …`.
+    pub fn started(&self) -> Vec<String> {
+        self.started.borrow().clone()
     }
 
     /// Asks the task to stop.
@@ -98,8 +149,17 @@ impl Host for TestHost {
             Some(("fs", mount)) => self.mounts.contains_key(mount),
             Some(("env", variable)) => self.env.contains_key(variable),
             Some(("artifacts", _)) => !self.denied_artifacts,
+            Some(("exec", alias)) => self.programs.contains_key(alias),
+            Some(("secrets", secret)) => self.secrets.contains(secret),
             Some(_) => false,
-            None => name == "artifacts" && !self.denied_artifacts || name == "fs" && !self.mounts.is_empty(),
+            None => match name {
+                "artifacts" => !self.denied_artifacts,
+                "fs" => !self.mounts.is_empty(),
+                "net" => self.server.is_some(),
+                "exec" => !self.programs.is_empty(),
+                "secrets" => !self.secrets.is_empty(),
+                _ => false,
+            },
         }
     }
 
@@ -126,6 +186,41 @@ impl Host for TestHost {
         let answer = format!("test:{}", bytes.len());
         self.artifacts.borrow_mut().push(Artifact { name: name.into(), media_type: media_type.into(), content: bytes });
         Ok(answer)
+    }
+
+    fn http(&self, request: &HttpRequest) -> Result<HttpResponse, TaskError> {
+        self.requests.borrow_mut().push(request.clone());
+        match &self.server {
+            Some(server) => server(request),
+            None => Err(TaskError::Denied { capability: "net".into(), target: request.url.clone() }),
+        }
+    }
+
+    fn secret(&self, name: &str) -> Result<String, TaskError> {
+        if self.secrets.contains(name) {
+            return Ok(format!("{{{{{name}}}}}"));
+        }
+        Err(TaskError::Denied { capability: "secrets".into(), target: name.into() })
+    }
+
+    fn stream(
+        &self,
+        alias: &str,
+        slots: &[(&str, &str)],
+        output: &mut dyn FnMut(&[u8]) -> Result<(), TaskError>,
+    ) -> Result<Printed, TaskError> {
+        let Some(program) = self.programs.get(alias) else {
+            return Err(TaskError::Denied { capability: "exec".into(), target: alias.into() });
+        };
+        let line: String = slots.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        self.started.borrow_mut().push(format!("{alias}{line}"));
+        let printed = program(slots)?;
+        output(&printed.stdout)?;
+        Ok(Printed { stdout: Vec::new(), ..printed })
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.dry_run
     }
 
     fn is_cancelled(&self) -> bool {
