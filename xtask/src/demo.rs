@@ -5,9 +5,6 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The first-party plugins.
-const PLUGINS: [&str; 2] = ["plugins/secret-scan", "plugins/sbom"];
-
 pub(crate) fn run_example(program: &Path, workflow: &str, expected: i32) -> Result<()> {
     let found = code(Command::new(program).current_dir(root()).args(["run", workflow]))?;
     if found != expected {
@@ -50,10 +47,14 @@ fn registry() -> PathBuf {
 }
 
 fn publish(program: &Path) -> Result<()> {
-    for plugin in PLUGINS {
-        start(
-            Command::new(program).current_dir(root()).args(["plugin", "publish", plugin, "--registry"]).arg(registry()),
-        )?;
+    let mut plugins: Vec<PathBuf> =
+        std::fs::read_dir(root().join("plugins"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    plugins.retain(|folder| folder.join("plugin.yaml").is_file());
+    plugins.sort();
+    for plugin in plugins {
+        let mut publish = Command::new(program);
+        publish.current_dir(root()).args(["plugin", "publish"]).arg(plugin).arg("--registry").arg(registry());
+        start(&mut publish)?;
     }
     Ok(())
 }

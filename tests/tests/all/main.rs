@@ -2,6 +2,7 @@
 
 mod cli;
 mod durable;
+mod first_party;
 mod network;
 mod programs;
 mod recordings;

@@ -42,7 +42,7 @@ pub(super) fn log(place: &Place, run: &str) -> Vec<Value> {
 }
 
 /// The events of one kind.
-pub(super) fn of<'a>(log: &'a [Value], kind: &str) -> Vec<&'a Value> {
+pub(crate) fn of<'a>(log: &'a [Value], kind: &str) -> Vec<&'a Value> {
     log.iter().map(|line| &line["event"]).filter(|event| event["type"] == kind).collect()
 }
 
