@@ -86,6 +86,11 @@ pub fn nested_loops(depth: usize, count: usize) -> Vec<u8> {
     functions(&vec![body(0, &loops); count])
 }
 
+/// A function of `depth` blocks in each other.
+pub fn nested_blocks(depth: usize) -> Vec<u8> {
+    functions(&[body(0, &[[0x02, 0x40].repeat(depth), vec![0x0b; depth]].concat())])
+}
+
 /// `count` functions of `length` blocks, one after the other, each with a conditional way out.
 pub fn chained_blocks(length: usize, count: usize) -> Vec<u8> {
     // block; local.get 0; br_if 0; local.get 0; i32.const 1; i32.add; local.set 0; end

@@ -1,6 +1,7 @@
 //! From what the runtime says to what a person needs to know.
 
 use crate::cap::fs::TooManyOpen;
+use crate::command::TooMuchOutput;
 use crate::guest::Guest;
 use crate::limiter::{MOST_MEMORIES, MOST_TABLES};
 use crate::sandbox::MOST_RANDOM;
@@ -17,6 +18,9 @@ pub(crate) fn of_trap(error: &wasmtime::Error, guest: &Guest, plugin: &PluginTas
     }
     if let Some(open) = error.downcast_ref::<TooManyOpen>() {
         return limit_reached(open.what, &open.most.to_string());
+    }
+    if error.downcast_ref::<TooMuchOutput>().is_some() {
+        return limit_reached("output", &guest.facts.limits.output.to_string());
     }
     let text = format!("{error:#}");
     // These errors have no public type in this version of wasmtime; a test for each keeps the words right.
@@ -52,6 +56,13 @@ pub(crate) fn of_trap(error: &wasmtime::Error, guest: &Guest, plugin: &PluginTas
         }
     };
     Failure::new(FailureKind::Trap, with_last_words(format!("`{}` trapped: {message}", plugin.name), guest))
+}
+
+/// A plain program ended with a code that the task did not expect.
+pub(crate) fn of_exit(code: i32, guest: &Guest, plugin: &PluginTask) -> Failure {
+    let message = format!("`{}` ended with exit code {code}", plugin.name);
+    Failure::new(FailureKind::Failed, with_last_words(message, guest))
+        .with_fix("name the code in `exit-codes` if it is no failure")
 }
 
 /// The end of what the guest wrote to standard error, where panics and uncaught exceptions tell their reason.

@@ -35,6 +35,8 @@ pub(crate) struct Guest {
     pub(crate) log: Arc<Mutex<LogBudget>>,
     /// The granted variables with their values.
     pub(crate) env: Vec<(String, String)>,
+    /// Of a plain program, its own name first; a plugin has none.
+    pub(crate) arguments: Vec<String>,
     pub(crate) mounts: Vec<OpenMount>,
     /// Which mount an open directory belongs to, by its index in the table.
     pub(crate) opened: HashMap<u32, usize>,

@@ -11,6 +11,7 @@
 mod bindings;
 mod cap;
 mod code_cache;
+mod command;
 mod compile;
 mod depends;
 mod egress;

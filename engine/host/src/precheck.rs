@@ -3,6 +3,7 @@
 //! Cranelift's cost grows faster than its input (136 KB of nested loops took 33 s of CPU), so what can be counted cheaply is
 //! refused here; the rest meets the limits of the compiling child.
 
+use crate::command::{RUN, RUN_VERSION};
 use std::collections::BTreeSet;
 use wasmparser::{Encoding, FunctionBody, Operator, Parser, Payload};
 
@@ -12,11 +13,15 @@ pub(crate) const MOST_BYTES: usize = 64 << 20;
 const MOST_FUNCTION_BYTES: usize = 1 << 20;
 const MOST_FUNCTIONS: u64 = 400_000;
 const MOST_LOCALS: u64 = 10_000;
-/// How deep blocks of a function may be nested: the cost of compiling grows with the square of it.
-const MOST_NESTING: u32 = 1_000;
+/// How deep loops of a function may be nested: the cost of compiling grows with the square of it.
+const MOST_LOOPS: u32 = 1_000;
+/// How deep blocks of a function may be nested. Compilers for Go make one for each place where a function can be resumed: some
+/// thousands in honest programs.
+const MOST_NESTING: usize = 20_000;
 const MOST_MODULES: u64 = 64;
 const MOST_INSTANCES: u64 = 1_000;
-const MOST_ITEMS: u64 = 100_000;
+/// Data segments count too: a large program in Go has a hundred thousand.
+const MOST_ITEMS: u64 = 200_000;
 const MOST_IMPORTS: u64 = 2_000;
 /// How deep components may be nested in each other.
 const MOST_DEPTH: usize = 8;
@@ -65,6 +70,14 @@ pub struct Imports {
     pub imports: BTreeSet<String>,
     /// Names of exported interfaces.
     pub exports: BTreeSet<String>,
+}
+
+impl Imports {
+    /// Whether it can be run as a program, whatever it knows of this engine.
+    pub fn is_program(&self) -> bool {
+        let mut versions = self.exports.iter().filter_map(|name| name.strip_prefix(RUN));
+        versions.any(|version| version.starts_with(RUN_VERSION))
+    }
 }
 
 fn within(what: &'static str, found: u64, most: u64) -> Result<(), PrecheckError> {
@@ -175,18 +188,22 @@ fn check_function(body: &FunctionBody<'_>) -> Result<(), PrecheckError> {
         within("locals in one function", locals, MOST_LOCALS)?;
     }
     // A function shorter than this cannot be nested too deep: each block takes two bytes and an end.
-    if body.as_bytes().len() < MOST_NESTING as usize * 3 {
+    if body.as_bytes().len() < MOST_LOOPS as usize * 3 {
         return Ok(());
     }
-    let mut nesting = 0_u32;
+    let (mut open, mut loops) = (Vec::new(), 0_u32);
     let mut operators = body.get_operators_reader().map_err(|error| malformed(&error))?;
     while !operators.eof() {
-        match operators.read().map_err(|error| malformed(&error))? {
+        let operator = operators.read().map_err(|error| malformed(&error))?;
+        match operator {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
-                nesting += 1;
-                within("blocks nested in each other", u64::from(nesting), u64::from(MOST_NESTING))?;
+                let is_loop = matches!(operator, Operator::Loop { .. });
+                open.push(is_loop);
+                loops += u32::from(is_loop);
+                within("loops nested in each other", u64::from(loops), u64::from(MOST_LOOPS))?;
+                within("blocks nested in each other", open.len() as u64, MOST_NESTING as u64)?;
             }
-            Operator::End => nesting = nesting.saturating_sub(1),
+            Operator::End => loops -= u32::from(open.pop().unwrap_or(false)),
             _ => {}
         }
     }

@@ -8,6 +8,7 @@ use crate::cap::http::HttpHooks;
 use crate::cap::log::LogBudget;
 use crate::cap::{self, GuestOutput};
 use crate::code_cache::{self, CacheStats, Cached, CodeCache};
+use crate::command::{self, Command};
 use crate::compile::{CompileError, Compiler};
 use crate::egress::{Egress, MOST_FIELD_BYTES, Meter, Network};
 use crate::exec::Launcher;
@@ -32,6 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use wasmtime_wasi_http::WasiHttpCtx;
 
@@ -78,7 +80,9 @@ pub enum LoadError {
     #[error(transparent)]
     Precheck(#[from] PrecheckError),
     /// It does not implement the contract.
-    #[error("it is a component, but no plugin: it does not export `{RUNNER}{RUNNER_VERSION}0` (it exports {0})")]
+    #[error(
+        "it is a component, but no plugin: it exports neither `{RUNNER}{RUNNER_VERSION}0` nor `wasi:cli/run` (it exports {0})"
+    )]
     NoPlugin(String),
     /// It implements another version of the contract.
     #[error("it was built for the contract `{found}`; this version supports `{RUNNER}{RUNNER_VERSION}x`")]
@@ -122,8 +126,22 @@ struct Inner {
     loaded: RwLock<HashMap<Digest, Arc<Loaded>>>,
 }
 
+/// What a component lets itself be called by, linked.
+enum Entry {
+    /// The contract.
+    Task(TaskFullPre<Guest>),
+    /// A program like any other.
+    Command(CommandPre<Guest>),
+}
+
+/// How a guest that came to its end did so.
+enum Ended {
+    Answered(Result<Outcome, TaskError>),
+    Exited(i32),
+}
+
 struct Loaded {
-    pre: TaskFullPre<Guest>,
+    entry: Entry,
     tasks: BTreeMap<PluginTaskName, Schemas>,
 }
 
@@ -147,6 +165,7 @@ struct Call<'a> {
 struct World {
     wasi: WasiCtxBuilder,
     counter: FixedCounter,
+    arguments: Vec<String>,
     /// Where its standard streams go.
     log: Arc<Mutex<LogBudget>>,
 }
@@ -176,11 +195,16 @@ impl Host {
             return Ok(());
         }
         let manifest = &plugin.manifest;
-        let pre = self.inner.link(&plugin.bytes, &plugin.digest, &manifest.permissions.kinds())?;
+        let entry = self.inner.link(&plugin.bytes, &plugin.digest, &manifest.permissions.kinds())?;
         let tasks = manifest.tasks.iter().map(|(name, task)| (name.clone(), Schemas::of(task))).collect();
-        let loaded = Arc::new(Loaded { pre, tasks });
+        let loaded = Arc::new(Loaded { entry, tasks });
         self.inner.loaded.write().unwrap_or_else(PoisonError::into_inner).insert(plugin.digest, loaded);
         Ok(())
+    }
+
+    /// The schemas of each task of a plain program: it says nothing of itself, and its input is its arguments.
+    pub fn describe_program() -> TaskDescription {
+        command::description()
     }
 
     /// What a component that has no manifest yet says of its tasks. It runs with no grant at all.
@@ -189,7 +213,7 @@ impl Host {
     /// When it cannot be run or its answer is not what the contract says.
     pub async fn describe(&self, component: &[u8]) -> Result<BTreeMap<PluginTaskName, TaskDescription>, String> {
         let digest = Digest::of(component);
-        let pre = self.inner.link(component, &digest, &Capability::ALL).map_err(|error| error.to_string())?;
+        let entry = self.inner.link(component, &digest, &Capability::ALL).map_err(|error| error.to_string())?;
         let nobody = |_| "the name of a plugin that is being described".to_owned();
         let plugin = PluginTask {
             name: orch_core::PluginName::try_from("local/plugin").map_err(nobody)?,
@@ -223,7 +247,7 @@ impl Host {
             secrets: Arc::new(HeldSecrets::none()),
             live,
         };
-        let (result, _) = self.inner.call(&pre, call).await;
+        let (result, _) = self.inner.call(&entry, call).await;
         match result {
             Ok(Outcome::Succeeded(text)) => serde_json::from_str(&text)
                 .map_err(|error| format!("its answer to `orch:describe` is not a map of schemas: {error}")),
@@ -287,9 +311,9 @@ impl Inner {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(digest).map(Arc::clone)
     }
 
-    fn link(&self, bytes: &[u8], digest: &Digest, asked: &[Capability]) -> Result<TaskFullPre<Guest>, LoadError> {
+    fn link(&self, bytes: &[u8], digest: &Digest, asked: &[Capability]) -> Result<Entry, LoadError> {
         let found = precheck(bytes)?;
-        check_world(&found)?;
+        let is_command = check_world(&found)?;
         let mut linker = self.linker.clone();
         cap::link_asked(&mut linker, asked).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
         let component = self.component(bytes, digest)?;
@@ -298,7 +322,9 @@ impl Inner {
             return Err(LoadError::MissingImports(missing));
         }
         let pre = linker.instantiate_pre(&component).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
-        TaskFullPre::new(pre).map_err(|error| LoadError::Unusable(format!("{error:#}")))
+        let entry =
+            if is_command { CommandPre::new(pre).map(Entry::Command) } else { TaskFullPre::new(pre).map(Entry::Task) };
+        entry.map_err(|error| LoadError::Unusable(format!("{error:#}")))
     }
 
     fn component(&self, bytes: &[u8], digest: &Digest) -> Result<wasmtime::component::Component, LoadError> {
@@ -410,7 +436,7 @@ impl Inner {
             secrets: Arc::clone(secrets),
             live,
         };
-        let (result, used) = self.call(&loaded.pre, call).await;
+        let (result, used) = self.call(&loaded.entry, call).await;
         *usage = used;
         drop(staged);
         let masker = secrets.masker();
@@ -452,7 +478,7 @@ impl Inner {
         Ok((mounts, Some(staged)))
     }
 
-    async fn call(&self, pre: &TaskFullPre<Guest>, call: Call<'_>) -> (Result<Outcome, Failure>, Usage) {
+    async fn call(&self, entry: &Entry, call: Call<'_>) -> (Result<Outcome, Failure>, Usage) {
         let stop = Arc::new(Stop { asked: AtomicBool::new(false), deadline: Instant::now() + call.timeout });
         let masker = Arc::clone(call.secrets.masker());
         let budget = LogBudget::new(&call.facts.limits, Arc::clone(&call.live), Arc::clone(&masker));
@@ -464,14 +490,27 @@ impl Inner {
         let seed = call.facts.tape.seed().unwrap_or(call.plugin.digest);
         let counter = cap::clock::build(&mut wasi, clock, random, (&seed, &call.plugin.task), call.input);
         wasi.stdout(outputs[0].clone()).stderr(outputs[1].clone());
-        let world = World { wasi, counter, log: outputs[0].log() };
+        let (command, arguments) = match entry {
+            Entry::Task(_) => (None, Vec::new()),
+            Entry::Command(_) => match Command::prepare(&mut wasi, call.plugin, call.input, &call.facts.limits) {
+                Ok((command, arguments)) => (Some(command), arguments),
+                Err(failure) => return (Err(failure), Usage::default()),
+            },
+        };
+        let world = World { wasi, counter, arguments, log: outputs[0].log() };
         let mut store = self.store(call.facts, call.mounts, call.live, call.secrets, Arc::clone(&stop), world);
         let mut cancel = call.cancel;
         let mut cancelled = false;
         let result = {
             let running = async {
-                let plugin = pre.instantiate_async(&mut store).await?;
-                plugin.orch_task_runner().call_run(&mut store, call.task, call.input).await
+                match entry {
+                    Entry::Task(pre) => {
+                        let plugin = pre.instantiate_async(&mut store).await?;
+                        let runner = plugin.orch_task_runner();
+                        runner.call_run(&mut store, call.task, call.input).await.map(Ended::Answered)
+                    }
+                    Entry::Command(pre) => command::run(pre, &mut store).await.map(Ended::Exited),
+                }
             };
             tokio::pin!(running);
             tokio::select! {
@@ -496,7 +535,11 @@ impl Inner {
             None => Err(timed_out(&timeout_text)),
             Some(Err(_)) if Instant::now() >= stop.deadline => Err(timed_out(&timeout_text)),
             Some(Err(error)) => Err(failure::of_trap(&error, guest, call.plugin)),
-            Some(Ok(answer)) => answer.map_err(|error| of_task_error(error, &masker)),
+            Some(Ok(Ended::Answered(answer))) => answer.map_err(|error| of_task_error(error, &masker)),
+            Some(Ok(Ended::Exited(code))) => match &command {
+                Some(command) => command.output(code, guest, call.plugin).map(Outcome::Succeeded),
+                None => Err(Failure::new(FailureKind::Bug, "a plugin ended as programs do")),
+            },
         };
         (self.beyond_limits(guest).map_or(result, Err), usage(guest, &log))
     }
@@ -529,7 +572,7 @@ impl Inner {
         stop: Arc<Stop>,
         world: World,
     ) -> Store<Guest> {
-        let World { mut wasi, counter, log } = world;
+        let World { mut wasi, counter, arguments, log } = world;
         let limits = Arc::clone(&facts.limits);
         let audit = Audit::new(live, Arc::clone(secrets.masker()));
         let env = environment(&facts.grants, &audit, &facts.tape.environment(&self.options.env));
@@ -560,6 +603,7 @@ impl Inner {
             audit,
             log,
             env,
+            arguments,
             mounts,
             opened: HashMap::new(),
             files: Vec::new(),
@@ -647,11 +691,13 @@ fn of_task_error(error: TaskError, masker: &Masker) -> Failure {
     }
 }
 
-fn check_world(found: &Imports) -> Result<(), LoadError> {
+/// Whether it is a plain program, if it is anything that can be run.
+fn check_world(found: &Imports) -> Result<bool, LoadError> {
     let runner = found.exports.iter().find(|name| name.starts_with(RUNNER));
     match runner {
-        Some(name) if name[RUNNER.len()..].starts_with(RUNNER_VERSION) => Ok(()),
+        Some(name) if name[RUNNER.len()..].starts_with(RUNNER_VERSION) => Ok(false),
         Some(name) => Err(LoadError::UnknownWorld { found: visible(name).into_owned() }),
+        None if found.is_program() => Ok(true),
         None => {
             let all: Vec<_> = found.exports.iter().take(5).map(|name| format!("`{}`", visible(name))).collect();
             Err(LoadError::NoPlugin(if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }))

@@ -30,6 +30,8 @@ impl Problem {
 }
 
 const RUNNER: &str = "orch:task/runner";
+/// What a program exports that knows nothing of this engine.
+const PROGRAM: &str = "wasi:cli/run";
 /// Interfaces of the contract with authority: linked when the manifest asks for this, as the line says.
 const ASKED: [(&str, Capability, &str); 4] = [
     ("orch:task/artifacts", Capability::Artifacts, "artifacts: [{ name: …, reason: … }]"),
@@ -79,6 +81,14 @@ pub(crate) fn check_imports(shape: &Shape, manifest: &Manifest) -> Vec<Problem> 
     let mut problems: Vec<_> = shape.imports.iter().filter_map(|import| check_import(import, manifest)).collect();
     let runner = |export: &&Extern| export.name.strip_prefix(RUNNER).is_some_and(|rest| rest.starts_with('@'));
     let found: Vec<_> = shape.exports.iter().filter(runner).collect();
+    // A plain program is run as such: its arguments are its input.
+    let program = |export: &Extern| {
+        let version = export.name.strip_prefix(PROGRAM).and_then(|rest| rest.strip_prefix('@'));
+        export.instance && version.is_some_and(|version| version.starts_with(WASI))
+    };
+    if found.is_empty() && shape.exports.iter().any(program) {
+        return problems;
+    }
     if !found.iter().any(|export| export.instance && version_of(&export.name).starts_with(CONTRACT)) {
         let have = found.first().map_or_else(
             || names(shape.exports.iter().map(|export| export.name.as_str())),
@@ -89,7 +99,7 @@ pub(crate) fn check_imports(shape: &Shape, manifest: &Manifest) -> Vec<Problem> 
                 Code::InvalidComponent,
                 format!("it does not export `{RUNNER}@{CONTRACT}x` (it exports {have})"),
             )
-            .help("implement the interface `runner` of the world `orch:task/task`"),
+            .help("implement the interface `runner` of the world `orch:task/task`, or be a program (`wasi:cli/run`)"),
         );
     }
     problems

@@ -19,7 +19,7 @@ const MOST_ASKED: usize = 1_000;
 
 pub(crate) const FILE: Keys = Keys {
     of: "a plugin manifest",
-    known: &["schema", "name", "version", "description", "license", "tasks", "permissions", "limits"],
+    known: &["schema", "name", "version", "description", "license", "component", "tasks", "permissions", "limits"],
     later: &["world", "language", "build", "homepage", "repository", "authors", "secrets"],
 };
 pub(crate) const TASK: Keys = Keys {
@@ -60,6 +60,8 @@ pub struct ManifestSource {
     pub description: String,
     /// An SPDX expression.
     pub license: String,
+    /// The file that is the plugin, where there is nothing to build: a component, or a WASI preview 1 module.
+    pub component: Option<String>,
     /// What it can do.
     pub tasks: BTreeMap<PluginTaskName, TaskSource>,
     /// The most it will ever ask for.
@@ -149,6 +151,7 @@ fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<ManifestSource> {
     });
     let description = said(reader, &fields, "description", of);
     let license = said(reader, &fields, "license", of);
+    let component = fields.get("component").and_then(|node| reader.text(node, "component"));
     let permissions = fields.get("permissions").map(|node| permissions(reader, node)).unwrap_or_default();
     let limits = fields.get("limits").map(|node| limits(reader, node)).unwrap_or_default();
     let tasks = reader.require(&fields, "tasks", of).map(|node| tasks(reader, node))?;
@@ -157,6 +160,7 @@ fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<ManifestSource> {
         version: version?,
         description: description?,
         license: license?,
+        component,
         tasks,
         permissions,
         limits,

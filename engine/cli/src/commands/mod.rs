@@ -14,6 +14,7 @@ mod plan;
 mod plugin;
 mod plugin_test;
 mod policy;
+mod prebuilt;
 mod reference;
 mod resume;
 mod run;

@@ -1,6 +1,6 @@
 //! `plugin`: make, check and publish plugins.
 
-use super::{Context, keys, plugin_test, template};
+use super::{Context, keys, plugin_test, prebuilt, template};
 use crate::args::{Format, PluginVerb, RegistryArguments};
 use crate::clock::SystemClock;
 use crate::failure::{Failure, Problems};
@@ -78,15 +78,24 @@ fn open(registry: &RegistryArguments) -> Result<FolderRegistry, Failure> {
 /// Compiles a plugin's source and puts its manifest inside.
 pub(super) fn build(folder: &Path, fetching: Fetching) -> anyhow::Result<(Vec<u8>, PluginName)> {
     let source = manifest_of(folder)?;
-    let file = compile(folder, fetching)?;
-    let component = std::fs::read(&file)?;
-    orch_host::precheck(&component)
+    let (file, component) = match &source.component {
+        Some(name) => (folder.join(name), prebuilt::component(folder, name)?),
+        None => {
+            let file = compile(folder, fetching)?;
+            let component = std::fs::read(&file)?;
+            (file, component)
+        }
+    };
+    let imports = orch_host::precheck(&component)
         .map_err(|error| Failure::new(Code::InvalidComponent, format!("`{}`: {error}", file.display())))?;
-    let (host, _scratch) = prepare::scratch_host()?;
     let complete = source.tasks.values().all(|task| task.input.is_some() && task.output.is_some());
     let described = if complete {
         std::collections::BTreeMap::new()
+    } else if imports.is_program() {
+        let task = orch_host::Host::describe_program();
+        source.tasks.keys().map(|name| (name.to_string(), (task.input.clone(), task.output.clone()))).collect()
     } else {
+        let (host, _scratch) = prepare::scratch_host()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let described = runtime.block_on(host.describe(&component)).map_err(|error| {
             Failure::new(

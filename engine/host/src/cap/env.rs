@@ -17,7 +17,7 @@ impl Host for Guest {
     }
 
     fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
-        Ok(Vec::new())
+        Ok(self.arguments.clone())
     }
 
     fn initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {

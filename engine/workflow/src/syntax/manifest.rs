@@ -20,6 +20,9 @@ pub(crate) struct Manifest {
     description: String,
     /// An SPDX expression.
     license: String,
+    /// The file that is the plugin, below the folder of this one, where there is nothing to build: a component, or a module for
+    /// WASI preview 1.
+    component: Option<String>,
     /// What the plugin can do, by name.
     #[schemars(length(min = 1, max = 1000))]
     tasks: BTreeMap<String, ManifestTask>,

@@ -4,6 +4,7 @@
 mod asks;
 mod commands;
 mod disk;
+mod foreign;
 mod forged;
 mod going_on;
 mod history;
