@@ -355,7 +355,7 @@ impl Facts<'_> {
                     line.signer
                 ),
                 false => format!(
-                    "if you know that key, add to policy.yaml: trust: [{{ plugins: {}, signers: [{}] }}]",
+                    "if you know that key, add to policy.yaml: trust: [{{ plugins: {}, signers: [\"{}\"] }}]",
                     line.name, line.signer
                 ),
             }),

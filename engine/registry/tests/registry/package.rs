@@ -129,7 +129,7 @@ fn the_runner_has_to_be_exported() {
     for (export, expected) in [
         ("", "it exports nothing"),
         (r#"(instance $i) (export "orch:task/runner@0.2.0" (instance $i))"#, "it exports `orch:task/runner@0.2.0`"),
-        (r#"(instance $i) (export "wasi:cli/run@0.2.6" (instance $i))"#, "it exports `wasi:cli/run@0.2.6`"),
+        (r#"(instance $i) (export "wasi:cli/run@0.3.0" (instance $i))"#, "it exports `wasi:cli/run@0.3.0`"),
         (r#"(instance $i) (export "orch:task/runners@0.1.0" (instance $i))"#, "it exports `orch:task/runners@0.1.0`"),
     ] {
         let problems = validate(&component(&format!("(component {export})")), &plain_manifest());
@@ -137,6 +137,9 @@ fn the_runner_has_to_be_exported() {
         assert_eq!(problems[0].code, Code::InvalidComponent);
         assert!(problems[0].message.contains(expected), "{}", problems[0].message);
     }
+    // A plain program is run as one.
+    let program = r#"(component (instance $i) (export "wasi:cli/run@0.2.6" (instance $i)))"#;
+    assert_eq!(validate(&component(program), &plain_manifest()), []);
 }
 
 #[track_caller]

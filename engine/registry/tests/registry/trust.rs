@@ -272,7 +272,7 @@ fn trust_is_by_name() {
     assert!(error.help().unwrap().contains(&format!("keys trust FILE`, the file is `keys/{id}.pub`")));
     world.policy.origin = "policy.yaml".to_owned();
     let error = world.find("*").unwrap_err();
-    assert!(error.help().unwrap().contains(&format!("trust: [{{ plugins: orch/tool, signers: [{id}] }}]")));
+    assert!(error.help().unwrap().contains(&format!("trust: [{{ plugins: orch/tool, signers: [\"{id}\"] }}]")));
 }
 
 #[test]

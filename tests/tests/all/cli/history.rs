@@ -56,7 +56,9 @@ fn r5_a_policy_may_want_the_index_confirmed() {
     let place = with_tool();
     let id = SigningKey::load(place.outside("home/.config/orch-wasm/signing.key")).unwrap().public().id();
     let rule = |fresh: &str| {
-        format!("schema: orch-policy/v1\ntrust:\n  - {{ plugins: \"*\", signers: [{id}], fresh-within: {fresh} }}\n")
+        format!(
+            "schema: orch-policy/v1\ntrust:\n  - {{ plugins: \"*\", signers: [\"{id}\"], fresh-within: {fresh} }}\n"
+        )
     };
     place.write("policy.yaml", rule("30d"));
     place.run(["run"]).refused(
@@ -89,12 +91,12 @@ fn r8_a_publisher_changes_its_key() {
     place.run(["plugin", "publish", "tool.wasm", "--key", "new.key"]).exits(0);
     // Whoever uses it decides whether the new one is trusted, and is told whose successor it is.
     place.run(["lock", "--update"]).refused("OW0206", &["does not trust", "handed over", new.as_str()]);
-    place.replace("policy.yaml", "trust:\n", &format!("trust:\n  - {{ plugins: acme/tool, signers: [{new}] }}\n"));
+    place.replace("policy.yaml", "trust:\n", &format!("trust:\n  - {{ plugins: acme/tool, signers: [\"{new}\"] }}\n"));
     place.run(["lock", "--update"]).refused("OW0209", &["signer: "]);
     place.run(["lock", "--accept"]).exits(0).says("acme/tool 1.1.0");
     place.run(["run"]).exits(0).says("acme/tool 1.1.0");
     // The new key falls into other hands: one line of the policy, and nothing that it signed runs, locked or not.
-    place.replace("policy.yaml", "orch-policy/v1\n", &format!("orch-policy/v1\nrevoked-keys: [{new}]\n"));
+    place.replace("policy.yaml", "orch-policy/v1\n", &format!("orch-policy/v1\nrevoked-keys: [\"{new}\"]\n"));
     for verb in ["plan", "run"] {
         place.run([verb]).refused("OW0206", &["policy.yaml revokes the key of", new.as_str()]);
     }

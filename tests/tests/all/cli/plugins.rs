@@ -115,10 +115,10 @@ fn a_stranger_is_not_trusted() {
     refused(&place, "OW0206", &["policy.yaml does not trust", id.as_str(), "trust: [{ plugins: acme/tool"]);
     place.run(["plugin", "verify", "acme/tool"]).exits(1).says_out("OW0206");
     // The help leads out: with that line in the policy it runs.
-    place.replace("policy.yaml", "trust:\n", &format!("trust:\n  - {{ plugins: acme/tool, signers: [{id}] }}\n"));
+    place.replace("policy.yaml", "trust:\n", &format!("trust:\n  - {{ plugins: acme/tool, signers: [\"{id}\"] }}\n"));
     place.run(["run"]).exits(0);
     // What was trusted once is not trusted for ever, also where it is locked.
-    place.replace("policy.yaml", &format!("  - {{ plugins: acme/tool, signers: [{id}] }}\n"), "");
+    place.replace("policy.yaml", &format!("  - {{ plugins: acme/tool, signers: [\"{id}\"] }}\n"), "");
     refused(&place, "OW0206", &["policy.yaml does not trust"]);
     // Without a policy file it is this installation's trusted keys that count.
     fs::remove_file(place.path("policy.yaml")).unwrap();
