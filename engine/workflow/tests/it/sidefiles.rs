@@ -250,7 +250,7 @@ fn manifests() {
         &[
             "1:1 OW0105 a plugin manifest needs the key `tasks`",
             "6:1 OW0103 a plugin manifest has no key `task` (did you mean `tasks`? known: `schema`, `name`, `version`, `description`, \
-         `license`, `tasks`, `permissions`, `limits`)",
+         `license`, `component`, `tasks`, `permissions`, `limits`)",
         ],
     );
 }
