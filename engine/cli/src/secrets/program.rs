@@ -94,8 +94,12 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    /// A script that is being written cannot be started, and a process that another test starts just then holds it open.
+    static WRITING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
     /// What comes of a shell script.
     fn script(text: &str, patience: Duration) -> Result<String, String> {
+        let _alone = WRITING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("program");
         std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
