@@ -1,4 +1,4 @@
-//! Puts what the binary carries into it: the pages that `explain` prints, and the plugin that `init` writes.
+//! Puts what the binary carries into it: the pages that `explain` prints, the plugin that `init` writes, and the SDKs.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     pages(&out)?;
+    sdks(&out)?;
     std::fs::write(out.join("echo.wasm"), echo()?)?;
     Ok(())
 }
@@ -38,5 +39,40 @@ fn pages(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
     }
     table.push_str("];\n");
     std::fs::write(out.join("pages.rs"), table)?;
+    Ok(())
+}
+
+/// A table of the files of `sdk/*`: the language, the path in its folder, the text.
+fn sdks(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk").canonicalize()?;
+    let mut table = String::from("pub(crate) const SDKS: &[(&str, &str, &str)] = &[\n");
+    for language in ["c", "go", "js", "python", "rust"] {
+        let folder = root.join(language);
+        println!("cargo:rerun-if-changed={}", folder.display());
+        let mut files = Vec::new();
+        collect(&folder, &mut files)?;
+        files.sort();
+        for file in files {
+            let path = file.strip_prefix(&folder)?.to_str().ok_or("a path that is no text")?;
+            writeln!(table, "    ({language:?}, {path:?}, include_str!({:?})),", file.display().to_string())?;
+        }
+    }
+    table.push_str("];\n");
+    std::fs::write(out.join("sdks.rs"), table)?;
+    Ok(())
+}
+
+/// The files below a folder, without what building and testing leave there.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn std::error::Error>> {
+    for entry in std::fs::read_dir(folder)? {
+        let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        let name = name.to_string_lossy();
+        if name.starts_with('.')
+            || ["target", "__pycache__", "tests", "Cargo.lock", "README.md", "CONTRACT"].contains(&name.as_ref())
+        {
+            continue;
+        }
+        if entry.is_dir() { collect(&entry, files)? } else { files.push(entry) }
+    }
     Ok(())
 }

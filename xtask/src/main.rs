@@ -1,4 +1,4 @@
-//! Chores of this repository: `cargo xtask demo|test|soak|fuzz|bench|plugins|docs|check|advisories`.
+//! Chores of this repository: `cargo xtask demo|test|toolchains|soak|fuzz|bench|plugins|docs|check|advisories`.
 
 mod advisories;
 mod bench;
@@ -11,6 +11,7 @@ mod layering;
 mod peers;
 mod soak;
 mod tests;
+mod toolchains;
 
 use anyhow::bail;
 
@@ -18,6 +19,8 @@ const USAGE: &str = "cargo xtask <chore>
 
   demo      build everything, publish the plugins, run the examples
   test      every test, unit to whole-binary, guests included
+  toolchains
+            install what plugins in C, Go, JavaScript, Python and TypeScript are made with, for the tests, into target/tools
   soak      the random tests with fresh seeds (--minutes N)
   fuzz      changed inputs for every parser ([--seconds 60] [TARGET]…), with nightly Rust and cargo-fuzz, which it installs
   check     what a commit has to pass besides the tests: format, lints, layering, licences
@@ -35,6 +38,7 @@ fn main() -> std::process::ExitCode {
     let done = match arguments.as_slice() {
         ["demo"] => demo::run(),
         ["test"] => tests::run(),
+        ["toolchains"] => toolchains::install(),
         ["soak", "--minutes", minutes] => soak::run(minutes),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["check"] => chores::check(),

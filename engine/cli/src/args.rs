@@ -1,5 +1,6 @@
 //! The command line. Each verb has an example in its help; `docs/cli.md` is generated from this file.
 
+use crate::commands::language::Language;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use orch_core::{PluginName, SecretName, StepId, TaskId};
 use std::path::PathBuf;
@@ -500,17 +501,22 @@ pub(crate) struct RegistryArguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginVerb {
     /// Write a plugin to start from
-    #[command(after_help = "Example:\n  orch-wasm plugin new acme/hello --sdk ../orch-wasm/sdk/rust")]
+    #[command(
+        after_help = "Examples:\n  orch-wasm plugin new acme/hello\n  orch-wasm plugin new acme/hello --lang python"
+    )]
     New {
         /// `namespace/name`
         name: PluginName,
         /// The folder to write to; else the plugin's name
         folder: Option<PathBuf>,
-        /// Where the Rust SDK is (`sdk/rust` of a checkout)
+        /// What it is to be written in
+        #[arg(long, value_enum, default_value = "rust")]
+        lang: Language,
+        /// Uses the Rust SDK in this folder (`sdk/rust` of a checkout) instead of writing one into the plugin's
         #[arg(long)]
         sdk: Option<PathBuf>,
     },
-    /// Compile a plugin and put its manifest inside
+    /// Compile a plugin, in whatever language its folder holds, and put its manifest inside
     #[command(after_help = "Example:\n  orch-wasm plugin build my-plugin")]
     Build {
         /// The folder with `plugin.yaml`

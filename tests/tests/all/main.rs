@@ -3,6 +3,7 @@
 mod cli;
 mod durable;
 mod first_party;
+mod languages;
 mod network;
 mod programs;
 mod recordings;

@@ -8,6 +8,7 @@ mod explain;
 mod graph;
 mod init;
 mod keys;
+pub(crate) mod language;
 mod lock;
 mod permissions;
 mod plan;

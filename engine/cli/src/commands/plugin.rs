@@ -1,5 +1,6 @@
 //! `plugin`: make, check and publish plugins.
 
+use super::language::{self, Fetching};
 use super::{Context, keys, plugin_test, prebuilt, template};
 use crate::args::{Format, PluginVerb, RegistryArguments};
 use crate::clock::SystemClock;
@@ -13,19 +14,11 @@ use orch_registry::{FactState, FolderRegistry, PublicKey, PublishOptions, Terms,
 use orch_report::Table;
 use orch_workflow::ManifestSource;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-
-/// Whether cargo may look for what it does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fetching {
-    Allowed,
-    Offline,
-}
 
 pub(crate) fn run(context: &Context, verb: &PluginVerb) -> anyhow::Result<Exit> {
     match verb {
-        PluginVerb::New { name, folder, sdk } => template::run(name, folder.as_deref(), sdk.as_deref()),
+        PluginVerb::New { name, folder, lang, sdk } => template::run(name, folder.as_deref(), *lang, sdk.as_deref()),
         PluginVerb::Build { folder, out } => {
             let (component, name) = build(folder, Fetching::Allowed)?;
             let out = out.clone().unwrap_or_else(|| folder.join(format!("{}.wasm", name.name())));
@@ -78,16 +71,12 @@ fn open(registry: &RegistryArguments) -> Result<FolderRegistry, Failure> {
 /// Compiles a plugin's source and puts its manifest inside.
 pub(super) fn build(folder: &Path, fetching: Fetching) -> anyhow::Result<(Vec<u8>, PluginName)> {
     let source = manifest_of(folder)?;
-    let (file, component) = match &source.component {
-        Some(name) => (folder.join(name), prebuilt::component(folder, name)?),
-        None => {
-            let file = compile(folder, fetching)?;
-            let component = std::fs::read(&file)?;
-            (file, component)
-        }
+    let component = match &source.component {
+        Some(name) => prebuilt::component(folder, name)?,
+        None => language::compile(folder, fetching)?,
     };
     let imports = orch_host::precheck(&component)
-        .map_err(|error| Failure::new(Code::InvalidComponent, format!("`{}`: {error}", file.display())))?;
+        .map_err(|error| Failure::new(Code::InvalidComponent, format!("`{}`: {error}", folder.display())))?;
     let complete = source.tasks.values().all(|task| task.input.is_some() && task.output.is_some());
     let described = if complete {
         std::collections::BTreeMap::new()
@@ -100,7 +89,7 @@ pub(super) fn build(folder: &Path, fetching: Fetching) -> anyhow::Result<(Vec<u8
         let described = runtime.block_on(host.describe(&component)).map_err(|error| {
             Failure::new(
                 Code::InvalidManifest,
-                format!("the schemas of `{}` are not to be had: {error}", file.display()),
+                format!("the schemas of `{}` are not to be had: {error}", folder.display()),
             )
         })?;
         described.into_iter().map(|(name, task)| (name.to_string(), (task.input, task.output))).collect()
@@ -120,57 +109,6 @@ fn manifest_of(folder: &Path) -> anyhow::Result<ManifestSource> {
     let mut sources = Sources::default();
     sources.add(source);
     manifest.ok_or_else(|| Problems { diagnostics, sources }.into())
-}
-
-/// Runs cargo for `wasm32-wasip2` and finds the component in what it says.
-fn compile(folder: &Path, fetching: Fetching) -> anyhow::Result<PathBuf> {
-    if !folder.join("Cargo.toml").is_file() {
-        let message = format!("`{}` has no Cargo.toml", folder.display());
-        let help = "this version builds plugins in Rust; for others build the component yourself and publish the file";
-        return Err(Failure::new(Code::BuildFailed, message).help(help).into());
-    }
-    terminal::talk(&format!("building {} for wasm32-wasip2", folder.display()));
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let ran = Command::new(&cargo)
-        .args([
-            "build",
-            "--release",
-            "--lib",
-            "--target",
-            "wasm32-wasip2",
-            "--message-format",
-            "json-render-diagnostics",
-        ])
-        .args((fetching == Fetching::Offline).then_some("--offline"))
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| {
-            Failure::new(Code::MissingTool, format!("cargo could not be started: {error}"))
-                .help("install Rust with rustup")
-        })?;
-    if !ran.status.success() {
-        let help = "if the target is missing: rustup target add wasm32-wasip2";
-        return Err(Failure::new(Code::BuildFailed, "cargo could not build the plugin")
-            .help(help)
-            .exit(Exit::Failed)
-            .into());
-    }
-    let messages = String::from_utf8_lossy(&ran.stdout);
-    let mut components = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| {
-            let is_library = message["target"]["crate_types"].as_array()?.iter().any(|kind| kind == "cdylib");
-            let files = message["filenames"].as_array().filter(|_| is_library)?;
-            files.iter().filter_map(|file| file.as_str()).find(|file| file.ends_with(".wasm")).map(PathBuf::from)
-        });
-    components.next_back().ok_or_else(|| {
-        Failure::new(Code::BuildFailed, "cargo built no component")
-            .help("Cargo.toml needs `[lib] crate-type = [\"cdylib\"]`")
-            .into()
-    })
 }
 
 pub(super) fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {

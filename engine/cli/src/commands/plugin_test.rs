@@ -2,7 +2,8 @@
 //! asked: the grants are those of the recording.
 
 use super::Context;
-use super::plugin::{Fetching, build, read_file};
+use super::language::Fetching;
+use super::plugin::{build, read_file};
 use crate::args::Format;
 use crate::failure::Failure;
 use crate::{prepare, terminal};

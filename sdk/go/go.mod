@@ -1,0 +1,3 @@
+module orch-wasm/sdk
+
+go 1.24

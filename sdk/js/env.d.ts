@@ -1,0 +1,3 @@
+// The types of env.js.
+
+export function env(name: string): string | undefined
