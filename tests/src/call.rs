@@ -18,6 +18,7 @@ pub struct Call {
     pub(crate) limits: Limits,
     pub(crate) timeout: Duration,
     pub(crate) upstream: Vec<UpstreamArtifact>,
+    pub(crate) findings: Vec<(orch_core::TaskId, Vec<orch_core::Finding>)>,
     pub(crate) dry_run: bool,
 }
 
@@ -32,8 +33,16 @@ impl Call {
             // Far above what any case needs, so that a slow machine fails no test; far below what hangs a build.
             timeout: Duration::from_secs(60),
             upstream: Vec::new(),
+            findings: Vec::new(),
             dry_run: false,
         }
+    }
+
+    /// Hands it what a task before found.
+    #[must_use]
+    pub fn findings(mut self, task: &str, found: Vec<orch_core::Finding>) -> Call {
+        self.findings.push((orch_core::TaskId::try_from(task).unwrap(), found));
+        self
     }
 
     /// Grants a folder.

@@ -250,6 +250,7 @@ impl Sandbox {
             limits: Arc::new(call.limits),
             timeout: call.timeout,
             upstream: call.upstream,
+            findings: call.findings,
             cancel: Box::pin(async move {
                 match cancelled.await {
                     Ok(reason) => reason,

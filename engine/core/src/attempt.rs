@@ -1,6 +1,8 @@
 //! One attempt of one task: what goes to a [`TaskRunner`](crate::TaskRunner) and what comes back.
 
-use crate::{ArtifactName, Digest, Effective, Failure, Limits, PluginName, PluginTaskName, RunId, Size, StepId};
+use crate::{
+    ArtifactName, Digest, Effective, Failure, Finding, Limits, PluginName, PluginTaskName, RunId, Size, StepId, TaskId,
+};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
@@ -65,6 +67,8 @@ pub struct Attempt {
     pub timeout: Duration,
     /// Artifacts of the tasks that it needs, seen below `/artifacts/<task>/`.
     pub upstream: Vec<UpstreamArtifact>,
+    /// What the tasks that it needs found, if it may see that: at `/artifacts/<task>/.findings.json`, a name that no artifact has.
+    pub findings: Vec<(TaskId, Vec<Finding>)>,
     /// Resolves when the attempt shall stop.
     pub cancel: BoxFuture<CancelReason>,
 }

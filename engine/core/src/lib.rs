@@ -61,8 +61,8 @@ pub use net::{
 pub use outcome::{Exit, Failure, FailureKind, RunOutcome, TaskOutcome};
 pub use permission::{
     Access, ArtifactAsk, Ask, Capability, Decision, Effective, EffectiveBucket, EffectiveMount, EffectiveNet,
-    EffectiveSecret, Entropy, EnvAsk, Evaluation, ExecAsk, FsAsk, FsGrant, Grants, KvAsk, KvGrant, NetAsk, NetPass,
-    NetRefused, Refusal, RefusedBy, SecretAsk, SecretGrant, Verdict, evaluate,
+    EffectiveSecret, Entropy, EnvAsk, Evaluation, ExecAsk, FindingsAsk, FsAsk, FsGrant, Grants, KvAsk, KvGrant, NetAsk,
+    NetPass, NetRefused, Refusal, RefusedBy, SecretAsk, SecretGrant, Verdict, evaluate,
 };
 pub use person::{Answer, Person, Wish};
 pub use policy::{

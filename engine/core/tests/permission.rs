@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use orch_core::{
-    Access, AddressRange, ArtifactAsk, Ask, Effective, EffectiveNet, Entropy, EnvAsk, ExecGrant, FsAsk, FsGrant,
-    Grants, Host, KvGrant, Mode, NamePattern, NetAsk, NetRule, PathRule, PluginName, Policy, ProgramRule, Refusal,
-    RefusedBy, Scheme, SecretGrant, Size, Verdict, Wanted, evaluate, special_address,
+    Access, AddressRange, ArtifactAsk, Ask, Effective, EffectiveNet, Entropy, EnvAsk, ExecGrant, FindingsAsk, FsAsk,
+    FsGrant, Grants, Host, KvGrant, Mode, NamePattern, NetAsk, NetRule, PathRule, PluginName, Policy, ProgramRule,
+    Refusal, RefusedBy, Scheme, SecretGrant, Size, Verdict, Wanted, evaluate, special_address,
 };
 
 fn plugin() -> PluginName {
@@ -120,6 +120,20 @@ fn the_first_block_that_fits_applies_alone() {
     refused(&ask, &grants("source", "/w/other", Access::Write), &policy, RefusedBy::Policy);
     let evaluation = evaluate(&plugin(), &ask, &grants("source", "/w/acme", Access::Write), &policy);
     assert_eq!(mounted(&evaluation.effective), ("/w/acme", "", Access::Read));
+}
+
+#[test]
+fn findings_are_for_plugins_that_ask() {
+    let ask = |findings| Ask { findings, ..Ask::default() };
+    let asked = ask(Some(FindingsAsk { reason: "to count".to_owned(), optional: false }));
+    let evaluation = evaluate(&plugin(), &asked, &Grants::default(), &policy());
+    assert!(evaluation.effective.findings);
+    assert_eq!(evaluation.decisions[0].rule, "findings of needs");
+    assert!(!evaluate(&plugin(), &ask(None), &Grants::default(), &policy()).effective.findings);
+    // To begin to ask is to ask for more.
+    assert_eq!(asked.more_than(&ask(None)), ["findings of needs"]);
+    assert!(asked.more_than(&asked).is_empty());
+    assert_eq!(asked.without_reasons().findings.unwrap().reason, "");
 }
 
 #[test]

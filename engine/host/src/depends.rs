@@ -3,7 +3,7 @@
 
 use crate::mounts::OpenMount;
 use cap_std::fs::{Dir, MetadataExt};
-use orch_core::{Attempt, Digest, canonical_json};
+use orch_core::{Attempt, Digest, Finding, TaskId, canonical_json};
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
 
@@ -35,6 +35,8 @@ impl Facts {
         facts.extend(attempt.grants.artifacts.iter().map(|name| format!("artifact {name}")));
         let upstream = |one: &orch_core::UpstreamArtifact| format!("upstream {} {} {}", one.task, one.name, one.digest);
         facts.extend(attempt.upstream.iter().map(upstream));
+        let found = |(task, found): &(TaskId, Vec<Finding>)| format!("findings {task} {}", canonical_json(found));
+        facts.extend(attempt.findings.iter().map(found));
         Facts(facts)
     }
 }

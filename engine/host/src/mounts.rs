@@ -3,8 +3,10 @@
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use orch_core::{Access, Effective, EffectiveMount};
+use orch_core::{Access, Effective, EffectiveMount, Finding, TaskId};
 use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A mount that cannot be opened.
@@ -82,4 +84,12 @@ fn leaves(mount: &EffectiveMount) -> bool {
         (Ok(path), Ok(root)) => !path.starts_with(root),
         _ => false,
     }
+}
+/// Writes what a task found to where the tasks after it look for it.
+pub(crate) fn stage_findings(folder: &Path, task: &TaskId, found: &[Finding]) -> std::io::Result<()> {
+    let folder = folder.join(task.name());
+    std::fs::create_dir_all(&folder)?;
+    let mut file = std::io::BufWriter::new(File::create(folder.join(".findings.json"))?);
+    serde_json::to_writer(&mut file, found)?;
+    file.flush()
 }

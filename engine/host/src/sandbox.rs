@@ -458,7 +458,7 @@ impl Inner {
         if attempt.dry_run {
             mounts.iter_mut().for_each(|mount| mount.access = Access::Read);
         }
-        if attempt.upstream.is_empty() {
+        if attempt.upstream.is_empty() && attempt.findings.is_empty() {
             return Ok((mounts, None));
         }
         let staged = self
@@ -466,6 +466,10 @@ impl Inner {
             .blobs
             .stage(&attempt.upstream)
             .map_err(|error| broken("artifacts".to_owned(), error.to_string()))?;
+        for (task, found) in &attempt.findings {
+            mounts::stage_findings(staged.path(), task, found)
+                .map_err(|error| broken(format!("findings of {task}"), error.to_string()))?;
+        }
         let folder =
             std::fs::File::open(staged.path()).map_err(|error| broken("artifacts".to_owned(), error.to_string()))?;
         mounts.push(OpenMount {

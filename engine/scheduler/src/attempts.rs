@@ -6,8 +6,8 @@ use crate::reuse::{self, EarlierResult};
 use crate::state::StepRef;
 use crate::status::Status;
 use orch_core::{
-    Attempt, AttemptOutput, AttemptResult, CancelReason, Digest, Event, Failure, FailureKind, PlantedBug, TaskOutcome,
-    UpstreamArtifact, Usage,
+    Attempt, AttemptOutput, AttemptResult, CancelReason, Digest, Event, Failure, FailureKind, Finding, PlantedBug,
+    TaskId, TaskOutcome, UpstreamArtifact, Usage,
 };
 use orch_workflow::PlannedKind;
 use serde_json::Value;
@@ -26,6 +26,7 @@ pub(crate) struct Start {
     pub(crate) attempt: u32,
     pub(crate) input: String,
     pub(crate) upstream: Vec<UpstreamArtifact>,
+    pub(crate) findings: Vec<(TaskId, Vec<Finding>)>,
 }
 
 /// An attempt under way.
@@ -73,6 +74,7 @@ impl Running<'_> {
             limits: Arc::clone(&plugin.limits),
             timeout: planned.timeout.duration(),
             upstream: start.upstream.clone(),
+            findings: start.findings.clone(),
             cancel: Box::pin(async move {
                 match stopped.await {
                     Ok(reason) => reason,

@@ -3,7 +3,9 @@
 use crate::lookup::each_view;
 use crate::state::{RunState, StepRef, as_task, worst};
 use crate::status::Status;
-use orch_core::{CancelReason, Failure, FailureKind, RunOutcome, StepId, TaskOutcome, Timestamp, UpstreamArtifact};
+use orch_core::{
+    CancelReason, Failure, FailureKind, Finding, RunOutcome, StepId, TaskId, TaskOutcome, Timestamp, UpstreamArtifact,
+};
 use orch_workflow::{Each, EachView, ExprError, PlannedKind, PlannedTask};
 use serde_json::{Value, json};
 
@@ -23,6 +25,7 @@ pub enum Command {
         input: String,
         /// Artifacts of the tasks that it needs.
         upstream: Vec<UpstreamArtifact>,
+        findings: Vec<(TaskId, Vec<Finding>)>,
     },
     /// The items of a task are known.
     Expand {
@@ -166,7 +169,13 @@ impl RunState {
             return Command::Decide { task: step.task, attempt };
         }
         match self.input(step, planned) {
-            Ok(input) => Command::Run { step, attempt, input: input.to_string(), upstream: self.upstream(planned) },
+            Ok(input) => Command::Run {
+                step,
+                attempt,
+                input: input.to_string(),
+                upstream: self.upstream(planned),
+                findings: self.found_before(step.task, planned),
+            },
             Err(error) => unfilled(error),
         }
     }
@@ -293,6 +302,17 @@ impl RunState {
                 })
             })
             .collect()
+    }
+
+    /// What the tasks that it needs found, for a plugin that may see it.
+    fn found_before(&self, task: usize, planned: &PlannedTask) -> Vec<(TaskId, Vec<Finding>)> {
+        let PlannedKind::Plugin(plugin) = &planned.kind else { return Vec::new() };
+        if !self.plan.terms(plugin).grants.findings {
+            return Vec::new();
+        }
+        let found = self.findings(task);
+        let of = |need: &TaskId| (need.clone(), orch_workflow::found_by(&found, need).cloned().collect());
+        planned.needs.iter().map(of).collect()
     }
 
     fn finish(&self) -> Command {

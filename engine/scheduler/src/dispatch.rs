@@ -407,9 +407,9 @@ impl Running<'_> {
         while let Some(command) = self.state.command(self.now(), self.dispatcher.jobs) {
             let plan = Arc::clone(&self.plan);
             match command {
-                Command::Run { step, attempt, input, upstream } => {
+                Command::Run { step, attempt, input, upstream, findings } => {
                     self.happened(Event::TaskStarted { task: self.state.id(step), attempt })?;
-                    self.to_start.push(Start { step, attempt, input, upstream });
+                    self.to_start.push(Start { step, attempt, input, upstream, findings });
                 }
                 Command::Expand { task, items } => {
                     self.happened(Event::TaskExpanded { task: plan.tasks()[task].id.clone().into(), items })?;

@@ -28,7 +28,7 @@ pub use manifest::{ManifestSource, TaskSource, parse_manifest};
 pub use plan::{
     Backoff, BaselineRef, Each, Jitter, Plan, PlanRequest, PlannedApproval, PlannedCheck, PlannedConcurrency,
     PlannedGate, PlannedInput, PlannedKind, PlannedPlugin, PlannedSecret, PlannedTask, PlannedWorkflow, PluginTerms,
-    Resolved, Retry, Strategy, plan,
+    Resolved, Retry, Strategy, found_by, plan,
 };
 pub use policy::parse_policy;
 pub use policy_cases::{CaseResult, Expected, PolicyCase, check_policy_case, parse_policy_cases};

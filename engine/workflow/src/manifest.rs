@@ -6,8 +6,9 @@ use crate::rules;
 use crate::workflow::{ACCESSES, limits};
 use crate::yaml::{self, Kind, Node};
 use orch_core::{
-    ArtifactAsk, Ask, BucketName, Code, Diagnostic, EnvAsk, ExecAsk, ExecName, FsAsk, HeaderName, HostPattern,
-    InvalidName, KvAsk, LimitsRequest, Manifest, NetAsk, PluginName, PluginTaskName, SecretAsk, Source, TaskManifest,
+    ArtifactAsk, Ask, BucketName, Code, Diagnostic, EnvAsk, ExecAsk, ExecName, FindingsAsk, FsAsk, HeaderName,
+    HostPattern, InvalidName, KvAsk, LimitsRequest, Manifest, NetAsk, PluginName, PluginTaskName, SecretAsk, Source,
+    TaskManifest,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ pub(crate) const TASK: Keys = Keys {
 };
 pub(crate) const PERMISSIONS: Keys = Keys {
     of: "`permissions`",
-    known: &["fs", "net", "env", "secrets", "exec", "kv", "artifacts"],
+    known: &["fs", "net", "env", "secrets", "exec", "kv", "artifacts", "findings"],
     // Real time and numbers are had without asking; a workflow or a policy can fix them.
     later: &["clock", "random"],
 };
@@ -47,6 +48,7 @@ pub(crate) const EXEC: Keys =
     Keys { of: "an asked program", known: &["alias", "slots", "reason", "optional"], later: &["program", "args"] };
 pub(crate) const KV: Keys =
     Keys { of: "an asked bucket", known: &["bucket", "quota", "reason", "optional"], later: &[] };
+pub(crate) const FINDINGS: Keys = Keys { of: "asked findings", known: &["reason", "optional"], later: &[] };
 pub(crate) const NAMED: Keys = Keys { of: "an asked name", known: &["name", "reason", "optional"], later: &["quota"] };
 
 /// A manifest as written.
@@ -258,6 +260,10 @@ fn permissions(reader: &mut Reader<'_>, node: &Node) -> Ask {
     }
     for (name, reason, optional) in named(reader, &fields, "artifacts") {
         ask.artifacts.push(ArtifactAsk { name, reason, optional });
+    }
+    if let Some(fields) = fields.get("findings").and_then(|node| reader.fields(node, &FINDINGS)) {
+        let (reason, optional) = why(reader, &fields, FINDINGS.of);
+        ask.findings = reason.map(|reason| FindingsAsk { reason, optional });
     }
     for item in asked(reader, &fields, "net") {
         let Some(fields) = reader.fields(item, &NET) else { continue };

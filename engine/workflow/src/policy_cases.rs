@@ -196,6 +196,7 @@ fn ask(grants: &Grants) -> Ask {
             .iter()
             .map(|name| ArtifactAsk { name: name.clone(), reason: reason.clone(), optional })
             .collect(),
+        findings: None,
     }
 }
 

@@ -9,3 +9,4 @@ pub mod parse;
 pub mod report;
 pub mod timestamp;
 pub mod tree;
+pub mod upstream;

@@ -151,6 +151,7 @@ pub struct Finding {
     /// What to do about it.
     pub remediation: Option<String>,
     /// Addresses to read on.
+    #[serde(default)]
     pub references: Vec<String>,
     /// Anything else, for machines.
     pub data: Option<serde_json::Value>,

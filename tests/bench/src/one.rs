@@ -94,6 +94,7 @@ async fn through_engine(echo: &Loaded, input: &str, rounds: usize) -> Result<Vec
             limits: Arc::clone(&limits),
             timeout: Duration::from_secs(10),
             upstream: Vec::new(),
+            findings: Vec::new(),
             cancel: Box::pin(std::future::pending()),
         };
         let begun = Instant::now();

@@ -195,6 +195,7 @@ async fn run(
         limits: Arc::new(limits),
         timeout: Duration::from_secs(600),
         upstream: Vec::new(),
+        findings: Vec::new(),
         cancel: Box::pin(async move {
             cancelled.await;
             orch_core::CancelReason::Requested

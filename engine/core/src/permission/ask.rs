@@ -30,6 +30,9 @@ pub struct Ask {
     /// Files that outlive the task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<ArtifactAsk>,
+    /// What the tasks before it found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<FindingsAsk>,
 }
 
 macro_rules! ask {
@@ -120,6 +123,11 @@ ask! {
     }
 }
 
+ask! {
+    /// A plugin asks to read what the tasks before it found.
+    FindingsAsk {}
+}
+
 impl Ask {
     /// The kinds of permission that it is about: what is linked.
     pub fn kinds(&self) -> Vec<Capability> {
@@ -131,6 +139,7 @@ impl Ask {
             Capability::Exec => !self.exec.is_empty(),
             Capability::Kv => !self.kv.is_empty(),
             Capability::Artifacts => !self.artifacts.is_empty(),
+            Capability::Findings => self.findings.is_some(),
         };
         Capability::ALL.into_iter().filter(asked).collect()
     }
@@ -145,6 +154,7 @@ impl Ask {
         ask.exec.iter_mut().for_each(|item| item.reason.clear());
         ask.kv.iter_mut().for_each(|item| item.reason.clear());
         ask.artifacts.iter_mut().for_each(|item| item.reason.clear());
+        ask.findings.iter_mut().for_each(|item| item.reason.clear());
         ask.fs.sort_by(|a, b| a.mount.cmp(&b.mount));
         ask.net.sort_by(|a, b| a.rule.cmp(&b.rule));
         ask.env.sort_by(|a, b| a.name.cmp(&b.name));
@@ -164,7 +174,7 @@ impl Ask {
 
     /// The lines, each with its reason, in the order of the manifest.
     pub fn items(&self) -> Vec<(String, &str)> {
-        let Ask { fs, net, env, secrets, exec, kv, artifacts } = self;
+        let Ask { fs, net, env, secrets, exec, kv, artifacts, findings } = self;
         let mut items = Vec::new();
         let mut item = |text: String, optional: bool, reason| {
             items.push((if optional { text + " (optional)" } else { text }, reason));
@@ -176,6 +186,7 @@ impl Ask {
         exec.iter().for_each(|ask| item(ask.line(), ask.optional, ask.reason.as_str()));
         kv.iter().for_each(|ask| item(format!("kv {} {}", ask.bucket, ask.quota), ask.optional, ask.reason.as_str()));
         artifacts.iter().for_each(|ask| item(format!("artifacts {}", ask.name), ask.optional, ask.reason.as_str()));
+        findings.iter().for_each(|ask| item("findings of needs".to_owned(), ask.optional, ask.reason.as_str()));
         items
     }
 
@@ -200,6 +211,7 @@ impl Ask {
             }),
             kv: new(&self.kv, &before.kv, |old, new| old.bucket == new.bucket && old.quota >= new.quota),
             artifacts: new(&self.artifacts, &before.artifacts, |old, new| old.name == new.name),
+            findings: self.findings.clone().filter(|_| before.findings.is_none()),
         };
         more.lines()
     }

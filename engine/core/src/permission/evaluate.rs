@@ -16,6 +16,7 @@ pub fn evaluate(plugin: &PluginName, ask: &Ask, grants: &Grants, policy: &Policy
     named::exec(&mut judge, ask, grants);
     named::kv(&mut judge, ask, grants);
     named::artifacts(&mut judge, ask, grants);
+    named::findings(&mut judge, ask);
     // The smaller of what each says; without a word it is real.
     let least = |granted: Entropy, allowed: Option<Entropy>| granted.min(allowed.unwrap_or_default());
     judge.out.effective.clock = least(grants.clock, judge.rules.and_then(|rules| rules.clock));

@@ -8,7 +8,7 @@ mod fs;
 mod named;
 mod net;
 
-pub use ask::{ArtifactAsk, Ask, EnvAsk, ExecAsk, FsAsk, KvAsk, NetAsk, SecretAsk};
+pub use ask::{ArtifactAsk, Ask, EnvAsk, ExecAsk, FindingsAsk, FsAsk, KvAsk, NetAsk, SecretAsk};
 pub use evaluate::evaluate;
 pub use net::{EffectiveNet, NetPass, NetRefused};
 
@@ -144,6 +144,9 @@ pub struct Effective {
     /// Artifacts that may be stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<ArtifactName>,
+    /// Whether it sees what the tasks before it found.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub findings: bool,
     /// Whether time is real.
     #[serde(default, skip_serializing_if = "Entropy::is_real")]
     pub clock: Entropy,
@@ -170,11 +173,13 @@ pub enum Capability {
     Kv,
     /// Files that outlive the task.
     Artifacts,
+    /// What the tasks before found.
+    Findings,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Capability; 7] = [
+    pub const ALL: [Capability; 8] = [
         Capability::Fs,
         Capability::Net,
         Capability::Env,
@@ -182,6 +187,7 @@ impl Capability {
         Capability::Exec,
         Capability::Kv,
         Capability::Artifacts,
+        Capability::Findings,
     ];
 
     /// What users write and errors cite.
@@ -194,6 +200,7 @@ impl Capability {
             Capability::Exec => "exec",
             Capability::Kv => "kv",
             Capability::Artifacts => "artifacts",
+            Capability::Findings => "findings",
         }
     }
 }

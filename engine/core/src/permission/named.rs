@@ -235,3 +235,17 @@ pub(super) fn artifacts(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
         judge.unasked(Capability::Artifacts, name.to_string(), "granted".to_owned(), &line);
     }
 }
+
+/// As with their artifacts, the tasks in `needs` are the grant, and what a run itself found is nothing that a policy keeps from it.
+pub(super) fn findings(judge: &mut Judge<'_>, ask: &Ask) {
+    let Some(asked) = &ask.findings else { return };
+    let item = Item {
+        kind: Capability::Findings,
+        target: "of needs".to_owned(),
+        reason: &asked.reason,
+        optional: asked.optional,
+        asked: "read".to_owned(),
+    };
+    let granted = Ok("the tasks in `needs`".to_owned());
+    judge.out.effective.findings = judge.item(&item, granted, |_| Ok("nothing of the host is reached".to_owned()));
+}

@@ -35,6 +35,7 @@ impl Host for Guest {
                 "exec" => !grants.exec.is_empty(),
                 "kv" => !grants.kv.is_empty(),
                 "artifacts" => !grants.artifacts.is_empty(),
+                "findings" => grants.findings,
                 _ => false,
             },
             Some(("fs", mount)) => grants.fs.iter().any(|granted| granted.mount.as_str() == mount),

@@ -80,8 +80,8 @@ pub(crate) fn link_asked(linker: &mut Linker<Guest>, asked: &[Capability]) -> wa
             Capability::Secrets => secrets::link(linker)?,
             Capability::Kv => state::link(linker)?,
             Capability::Exec => exec::link(linker)?,
-            // These come by WASI.
-            Capability::Fs | Capability::Net | Capability::Env => {}
+            // These come by WASI; findings are files.
+            Capability::Fs | Capability::Net | Capability::Env | Capability::Findings => {}
         }
     }
     Ok(())

@@ -195,6 +195,7 @@ impl Host {
             limits: Arc::new(recording.limits.clone()),
             timeout: Duration::from_millis(recording.timeout_ms),
             upstream: Vec::new(),
+            findings: Vec::new(),
             cancel: Box::pin(std::future::pending()),
         };
         let player = Player::new(recording).map_err(|error| format!("no folder can be made: {error}"))?;

@@ -160,14 +160,20 @@ pub(crate) fn plan(tasks: &str) -> Plan {
 }
 
 pub(crate) fn plan_of(text: &str) -> Plan {
+    plan_that_asks(text, |_| {})
+}
+
+/// As [`plan_of`], with a plugin that asks for something.
+pub(crate) fn plan_that_asks(text: &str, asks: impl FnOnce(&mut orch_core::Ask)) -> Plan {
     let source = Source::new("w.yaml", text);
     let (workflow, problems) = orch_workflow::parse(&source);
     let workflow = workflow.unwrap_or_else(|| panic!("{problems:?}"));
-    let manifest: Manifest = serde_json::from_value(serde_json::json!({
+    let mut manifest: Manifest = serde_json::from_value(serde_json::json!({
         "schema": Manifest::SCHEMA, "name": "test/any", "version": "1.0.0", "description": "d", "license": "Apache-2.0",
         "tasks": { "any": { "description": "d", "input": true, "output": true } },
     }))
     .unwrap();
+    asks(&mut manifest.permissions);
     let resolved = Resolved { manifest: Arc::new(manifest), digest: Digest::of(b"any"), signer: None };
     let plugins: BTreeMap<_, _> =
         workflow.plugin_references().into_iter().map(|used| (("/w".into(), used.uses), resolved.clone())).collect();

@@ -65,3 +65,39 @@ fn a_gate_counts_what_was_found_and_what_is_new_since_the_last_good_run() {
 fn first_run() -> Option<String> {
     Some(format!("{:032x}", 1))
 }
+
+/// What the second task was handed of what the first found.
+fn handed(may_see: bool) -> Vec<(String, usize)> {
+    let text = "schema: orch-wasm/v1\nname: w\ntasks:\n  scan: { uses: test/any@1 }\n  other: { uses: test/any@1 }\n  last: { needs: [scan], uses: test/any@1 }\n";
+    let plan = match may_see {
+        true => crate::fakes::plan_that_asks(text, |ask| {
+            ask.findings = Some(orch_core::FindingsAsk { reason: "to count".to_owned(), optional: false });
+        }),
+        false => plan_of(text),
+    };
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let runner = {
+        let seen = Arc::clone(&seen);
+        Scripted::new(move |attempt, live| {
+            if attempt.task.to_string() == "last" {
+                let handed = attempt.findings.iter().map(|(task, found)| (task.to_string(), found.len()));
+                seen.lock().unwrap().extend(handed);
+            } else {
+                live.findings(vec![finding("1"), finding("2")]);
+            }
+            Box::pin(async {
+                AttemptResult { result: Ok(AttemptOutput::Succeeded(serde_json::json!({}))), usage: Usage::default() }
+            })
+        })
+    };
+    let ran = run_in(plan, runner, 1, Arc::new(MemoryStore::default()), CancellationToken::new(), 1);
+    assert_eq!(ran.outcome.unwrap(), RunOutcome::Succeeded);
+    let seen = seen.lock().unwrap().clone();
+    seen
+}
+
+#[test]
+fn findings_go_to_those_who_ask_and_need_the_task() {
+    assert_eq!(handed(true), [("scan".to_owned(), 2)]);
+    assert_eq!(handed(false), []);
+}

@@ -126,7 +126,10 @@ impl PlannedGate {
 }
 
 /// What a task found, or the tasks of the file that it runs.
-fn found_by<'f>(findings: &'f BTreeMap<TaskId, Vec<Finding>>, task: &'f TaskId) -> impl Iterator<Item = &'f Finding> {
+pub fn found_by<'f>(
+    findings: &'f BTreeMap<TaskId, Vec<Finding>>,
+    task: &'f TaskId,
+) -> impl Iterator<Item = &'f Finding> {
     let start = task.join("");
     let below = findings.range(start.clone()..).take_while(move |(id, _)| id.as_str().starts_with(start.as_str()));
     findings.get(task).into_iter().chain(below.map(|(_, all)| all)).flatten()

@@ -16,7 +16,7 @@ mod validator;
 mod with;
 
 pub use approval::PlannedApproval;
-pub use gate::{BaselineRef, PlannedCheck, PlannedGate};
+pub use gate::{BaselineRef, PlannedCheck, PlannedGate, found_by};
 pub use make::{PlanRequest, Resolved, plan};
 pub use nested::{PlannedInput, PlannedWorkflow};
 pub use retry::{Backoff, Jitter, Retry};

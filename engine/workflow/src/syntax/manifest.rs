@@ -70,6 +70,8 @@ pub(super) struct Asked {
     kv: Option<Vec<AskedBucket>>,
     /// Files that outlive the task.
     artifacts: Option<Vec<AskedName>>,
+    /// What the tasks in `needs` found, as JSON at `/artifacts/<task>/.findings.json`.
+    findings: Option<AskedFindings>,
 }
 
 /// An asked connection.
@@ -158,6 +160,16 @@ pub(super) struct AskedFolder {
     /// The most it does with it.
     access: Access,
     /// Why, for the person who grants it.
+    reason: String,
+    /// Whether the plugin works without it.
+    optional: Option<bool>,
+}
+
+/// Asked findings.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct AskedFindings {
+    /// Why, for the person who writes the workflow.
     reason: String,
     /// Whether the plugin works without it.
     optional: Option<bool>,

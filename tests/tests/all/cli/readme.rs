@@ -64,6 +64,6 @@ fn the_commands_of_the_readme_work() {
     let mut with_program = binary().parent().unwrap().as_os_str().to_owned();
     with_program.push(":");
     with_program.push(path);
-    command.env("PATH", with_program).env("REPO", repository());
+    command.env("PATH", with_program);
     Ran::of(command).exits(0);
 }

@@ -487,6 +487,33 @@ fn f14_staged_artifacts_can_only_be_read_and_are_cleaned_up_without_following_li
     assert_eq!(folders.before, Snapshot::of(&folders.at("outside")));
 }
 
+#[test]
+fn findings_of_the_tasks_before_can_only_be_read() {
+    let sandbox = Sandbox::new();
+    let found = orch_core::Finding {
+        rule: "leak".to_owned(),
+        severity: orch_core::Severity::High,
+        status: orch_core::FindingStatus::Open,
+        title: "a key".to_owned(),
+        detail: None,
+        fingerprint: "1".to_owned(),
+        location: None,
+        remediation: None,
+        references: Vec::new(),
+        data: None,
+    };
+    let step = |op: &str| json!({ "op": op, "mount": "/artifacts", "path": "before/.findings.json" });
+    let changing = ["write", "truncate", "unlink", "append", "set-times", "set-size"];
+    let steps: Vec<Value> = std::iter::once("read").chain(changing).map(step).collect();
+    let call = Call::new("files", json!({ "steps": steps })).findings("before", vec![found.clone()]);
+    let ended = sandbox.run(&hostile(), call);
+    let answers: Vec<String> = serde_json::from_value(ended.output().clone()).unwrap();
+    let read: Vec<orch_core::Finding> = serde_json::from_str(answers[0].strip_prefix("ok: ").unwrap()).unwrap();
+    assert_eq!(read, [found]);
+    assert!(answers[1..].iter().all(|answer| !answer.starts_with("ok")), "{answers:?}");
+    assert_eq!(std::fs::read_dir(sandbox.state().join("work")).unwrap().count(), 0, "the staged folder stays");
+}
+
 /// The name that these tests begin with.
 const THESE: &str = "sandbox::files::";
 /// How many of them there are at least, so that none is left out by a change of names.
