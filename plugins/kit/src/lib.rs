@@ -10,3 +10,4 @@ pub mod report;
 pub mod timestamp;
 pub mod tree;
 pub mod upstream;
+pub mod version;

@@ -2,8 +2,8 @@
 
 use crate::license::License;
 use crate::merge::{Bill, Component};
-use crate::model::FileHash;
 use orch_plugin_kit::digest::{DigestWriter, content_uuid};
+use orch_plugin_lockfiles::model::FileHash;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,13 +1,14 @@
 //! The task `generate`: walk, read, merge, write, report.
 
 use crate::cyclonedx::{MEDIA_TYPE, write};
-use crate::merge::{Bill, LockFile, merge, without_dev};
-use crate::model::{Ecosystem, LockKind};
-use crate::walk::{Tree, walk};
-use crate::{manifests, read, review};
+use crate::merge::{Bill, merge, without_dev};
 use orch_plugin_kit::digest::sha256;
 use orch_plugin_kit::glob::Glob;
 use orch_plugin_kit::{report, tree};
+use orch_plugin_lockfiles::model::{Ecosystem, LockKind, Origin};
+use orch_plugin_lockfiles::read::LockFile;
+use orch_plugin_lockfiles::walk::{Tree, walk};
+use orch_plugin_lockfiles::{manifests, read, review};
 use orch_sdk::{Finding, Host, Outcome, TaskError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,9 +20,6 @@ const MOUNT: &str = "source";
 
 /// The artifact that is written.
 const ARTIFACT: &str = "sbom.cdx.json";
-
-/// More packages than this are no bill that anybody can read, and would not fit into the memory limit.
-const MAX_PACKAGES: usize = 50_000;
 
 /// What `generate` takes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -158,36 +156,8 @@ fn read_all(
     request: &Request,
     host: &dyn Host,
 ) -> Result<(Vec<LockFile>, Vec<Finding>), TaskError> {
-    let (mut files, mut findings) = (Vec::new(), Vec::new());
-    let total = tree.locks.len() as u64;
-    let mut packages = 0;
-    for (done, (path, kind)) in tree.locks.into_iter().enumerate() {
-        report::check_cancelled(host)?;
-        host.progress(done as u64, Some(total), &path);
-        let file = read::lock_file(root, &path, kind).and_then(|file| {
-            packages += file.found.packages.len();
-            if packages > MAX_PACKAGES {
-                packages -= file.found.packages.len();
-                return Err(orch_plugin_kit::parse::ParseError::whole(format!(
-                    "more than {MAX_PACKAGES} packages in the tree"
-                )));
-            }
-            Ok(file)
-        });
-        match file {
-            Ok(file) => files.push(file),
-            Err(error) => findings.push(review::parse_error(&path, &error)),
-        }
-    }
-    let is_allowed = |path: &str| {
-        // A pattern may fit the file itself or any folder above it.
-        let mut prefixes = path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]);
-        !prefixes.any(|prefix| request.exclude.iter().any(|glob| glob.fits(prefix)))
-    };
-    for (path, error) in read::follow_includes(root, &mut files, &is_allowed) {
-        findings.push(review::parse_error(&path, &error));
-    }
-    files.sort_by(|left, right| left.path.cmp(&right.path));
+    let (mut files, problems) = read::all(root, &tree.locks, &request.exclude, host)?;
+    let mut findings: Vec<Finding> = problems.iter().map(|(path, error)| review::parse_error(path, error)).collect();
     for file in &mut files {
         if !request.input.include_dev {
             without_dev(&mut file.found);
@@ -201,7 +171,7 @@ fn read_all(
 fn missing_go_sums(root: &Path, files: &[LockFile]) -> Vec<Finding> {
     let lacks = |file: &&LockFile| {
         let sum = format!("{}go.sum", file.path.strip_suffix("go.mod").unwrap_or_default());
-        let needs = file.found.packages.iter().any(|package| package.origin == crate::model::Origin::Registry);
+        let needs = file.found.packages.iter().any(|package| package.origin == Origin::Registry);
         file.kind == LockKind::GoMod && needs && !tree::is_plain_file(root, &sum)
     };
     let finding = |file: &LockFile| {

@@ -1,21 +1,13 @@
 //! `orch/sbom`: makes a CycloneDX bill of materials from the lock files and package databases of a tree.
 //!
-//! `walk` finds the files, `read` hands each to its parser below [`parse`], [`merge`](mod@merge) puts the packages together,
-//! [`cyclonedx`] writes them, and `review` and `manifests` say what the lock files leave open.
+//! The lock files are read by `orch_plugin_lockfiles`; [`merge`](mod@merge) puts the packages together, and [`cyclonedx`] writes them.
 
 #![warn(missing_docs)]
 
 pub mod cyclonedx;
 pub mod generate;
 pub mod license;
-pub mod manifests;
 pub mod merge;
-pub mod model;
-pub mod parse;
-pub mod purl;
-pub mod read;
-pub mod review;
-pub mod walk;
 
 pub use generate::{Input, Output, generate};
 

@@ -76,7 +76,7 @@ impl License {
         } else if is_expression(text) {
             License::Expression(text.to_owned())
         } else {
-            License::Name(super::parse::shorten(text))
+            License::Name(orch_plugin_lockfiles::parse::shorten(text))
         }
     }
 }

@@ -2,20 +2,10 @@
 //! evidence, and the edges between components.
 
 use crate::license::License;
-use crate::model::{Ecosystem, FileHash, LockKind, Origin, Package, Packages, Scope};
-use crate::purl::purl;
+use orch_plugin_lockfiles::model::{Ecosystem, FileHash, Origin, Package, Packages, Scope};
+use orch_plugin_lockfiles::purl::purl;
+use orch_plugin_lockfiles::read::LockFile;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A lock file that was read.
-#[derive(Debug, Clone)]
-pub struct LockFile {
-    /// Relative to the tree.
-    pub path: String,
-    /// Its format.
-    pub kind: LockKind,
-    /// What it says.
-    pub found: Packages,
-}
 
 /// One entry of the bill of materials.
 #[derive(Debug, Clone, PartialEq, Eq)]

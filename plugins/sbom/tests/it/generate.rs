@@ -1,7 +1,7 @@
 //! The whole task on trees of fixtures.
 
 use crate::common::{Run, fixture, run};
-use orch_plugin_sbom::model::Ecosystem;
+use orch_plugin_lockfiles::model::Ecosystem;
 use orch_plugin_sbom::{Input, generate};
 use orch_sdk::{Level, Status, TaskError, TestHost};
 use serde_json::{Value, json};

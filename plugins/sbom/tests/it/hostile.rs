@@ -2,10 +2,11 @@
 
 use crate::common::fixture;
 use orch_plugin_kit::parse::ParseError;
+use orch_plugin_lockfiles::model::{LockKind, Packages};
+use orch_plugin_lockfiles::parse::{cargo_lock, dpkg, go_mod, package_lock, poetry_lock, requirements, uv_lock};
+use orch_plugin_lockfiles::read::LockFile;
 use orch_plugin_sbom::cyclonedx;
-use orch_plugin_sbom::merge::{LockFile, merge};
-use orch_plugin_sbom::model::{LockKind, Packages};
-use orch_plugin_sbom::parse::{cargo_lock, dpkg, go_mod, package_lock, poetry_lock, requirements, uv_lock};
+use orch_plugin_sbom::merge::merge;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

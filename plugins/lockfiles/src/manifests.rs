@@ -1,7 +1,7 @@
 //! Finds projects that name their dependencies and lock none of them, and lock files of formats that are not read.
 
-use crate::merge::LockFile;
 use crate::model::{Ecosystem, LockKind, Origin};
+use crate::read::LockFile;
 use crate::walk::{ManifestKind, Tree};
 use orch_plugin_kit::report::Problem;
 use orch_sdk::{Finding, Severity, Status};
@@ -133,18 +133,18 @@ fn is_at_or_above(upper: &str, lower: &str) -> bool {
     upper.is_empty() || lower == upper || lower.strip_prefix(upper).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Says which lock files the bill knows nothing of.
+/// Says which lock files are not read.
 pub fn unsupported_locks(tree: &Tree) -> Vec<Finding> {
     let finding = |path: &String| {
         Problem {
             rule: "lockfile-unsupported",
             severity: Severity::Info,
             status: Status::Error,
-            title: format!("`{path}` has a format that is not read; its packages are missing in the bill of materials"),
+            title: format!("`{path}` has a format that is not read; its packages are missing"),
             path,
             line: None,
             identity: &[],
-            remediation: "Make a bill of materials for it with another tool and merge the two.",
+            remediation: "Make a bill of materials for it with another tool.",
         }
         .finding()
     };

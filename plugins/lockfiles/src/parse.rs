@@ -48,7 +48,7 @@ pub(crate) fn read_toml<'a, T: serde::Deserialize<'a>>(text: &'a str, lines: &Li
 }
 
 /// Keeps a message readable when a hostile file makes its own words part of it.
-pub(crate) fn shorten(text: &str) -> String {
+pub fn shorten(text: &str) -> String {
     const LONGEST: usize = 200;
     let mut short: String = text.chars().filter(|character| !character.is_control()).take(LONGEST).collect();
     if text.chars().count() > LONGEST {

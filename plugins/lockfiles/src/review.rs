@@ -1,7 +1,7 @@
-//! The findings about packages: what a lock file leaves open. Nothing here changes the bill.
+//! The findings about packages: what a lock file leaves open.
 
-use crate::merge::LockFile;
 use crate::model::{LockKind, Origin, Package};
+use crate::read::LockFile;
 use orch_plugin_kit::parse::ParseError;
 use orch_plugin_kit::report::Problem;
 use orch_sdk::{Finding, Severity, Status};
@@ -17,7 +17,7 @@ pub fn parse_error(path: &str, error: &ParseError) -> Finding {
         path,
         line: error.line,
         identity: &[&error.reason],
-        remediation: "Make the file again with its own tool; what it lists is missing in the bill of materials.",
+        remediation: "Make the file again with its own tool; what it lists is missing here.",
     }
     .finding()
 }

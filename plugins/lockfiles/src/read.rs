@@ -1,10 +1,12 @@
 //! Reads files of the tree, within bounds, and hands them to their parser.
 
-use crate::merge::LockFile;
 use crate::model::{Include, LockKind, Packages};
-use crate::parse::{cargo_lock, dpkg, go_mod, package_lock, poetry_lock, requirements, uv_lock};
+use crate::parse::{MAX_PACKAGES, cargo_lock, dpkg, go_mod, package_lock, poetry_lock, requirements, uv_lock};
+use orch_plugin_kit::glob::Glob;
 use orch_plugin_kit::parse::ParseError;
+use orch_plugin_kit::report;
 use orch_plugin_kit::tree::{is_plain_file, join, text};
+use orch_sdk::{Host, TaskError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -16,6 +18,58 @@ pub const MAX_TOML: u64 = 6 * 1024 * 1024;
 
 /// Requirements files that include each other in a circle are no problem, but a chain must end.
 const MAX_INCLUDES: usize = 1_000;
+
+/// A lock file that was read.
+#[derive(Debug, Clone)]
+pub struct LockFile {
+    /// Relative to the tree.
+    pub path: String,
+    /// Its format.
+    pub kind: LockKind,
+    /// What it says.
+    pub found: Packages,
+}
+
+/// A file that could not be read, and why.
+pub type Unread = (String, ParseError);
+
+/// Reads the lock files of a tree and what they include, in the order of their paths, and tells of those that could not be read.
+///
+/// # Errors
+/// When the host wants the task to stop.
+pub fn all(
+    root: &Path,
+    locks: &[(String, LockKind)],
+    exclude: &[Glob],
+    host: &dyn Host,
+) -> Result<(Vec<LockFile>, Vec<Unread>), TaskError> {
+    let (mut files, mut problems) = (Vec::new(), Vec::new());
+    let mut packages = 0;
+    for (done, (path, kind)) in locks.iter().enumerate() {
+        report::check_cancelled(host)?;
+        host.progress(done as u64, Some(locks.len() as u64), path);
+        match lock_file(root, path, *kind) {
+            // More than this are no list that anybody can read, and would not fit into the memory limit.
+            Ok(file) if packages + file.found.packages.len() > MAX_PACKAGES => {
+                problems
+                    .push((path.clone(), ParseError::whole(format!("more than {MAX_PACKAGES} packages in the tree"))));
+            }
+            Ok(file) => {
+                packages += file.found.packages.len();
+                files.push(file);
+            }
+            Err(error) => problems.push((path.clone(), error)),
+        }
+    }
+    let is_allowed = |path: &str| {
+        // A pattern may fit the file itself or any folder above it.
+        let mut prefixes = path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]);
+        !prefixes.any(|prefix| exclude.iter().any(|glob| glob.fits(prefix)))
+    };
+    problems.extend(follow_includes(root, &mut files, &is_allowed));
+    files.sort_by(|left, right| left.path.cmp(&right.path));
+    Ok((files, problems))
+}
 
 /// Reads one lock file with whatever belongs to it, except for what it includes.
 ///
