@@ -1,0 +1,2 @@
+FROM registry.example/base:1.2
+RUNN make
