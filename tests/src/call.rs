@@ -138,6 +138,7 @@ impl Call {
             from: SecretName::try_from(name).unwrap(),
             source: source.to_owned(),
             audience: Vec::new(),
+            within: Vec::new(),
             header: None,
             reveal: false,
         });

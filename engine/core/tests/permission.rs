@@ -298,6 +298,40 @@ fn addresses_are_special_by_the_registries() {
 }
 
 #[test]
+fn for_whom_a_secret_is_says_the_task_where_the_plugin_does_not_know() {
+    let ask = |host: &str| -> Ask {
+        let audience = serde_json::json!([{ "scheme": "https", "host": host }]);
+        let secret = serde_json::json!({ "name": "token", "audience": audience, "header": "authorization" });
+        serde_json::from_value(serde_json::json!({ "secrets": [secret] })).unwrap()
+    };
+    let rule = |host: &str| -> NetRule {
+        serde_json::from_value(serde_json::json!({ "scheme": "https", "host": host })).unwrap()
+    };
+    let grant = |audience: &[&str]| {
+        let name = || "token".try_into().unwrap();
+        let audience = audience.iter().map(|host| rule(host)).collect();
+        let secret = SecretGrant { name: name(), from: name(), source: "env:TOKEN".into(), reveal: false, audience };
+        Grants { secrets: vec![secret], ..Grants::default() }
+    };
+    let goes = |asked: &str, granted: &[&str], to: &str| {
+        let effective = evaluate(&plugin(), &ask(asked), &grant(granted), &policy()).effective;
+        let host = Host::try_from(to).unwrap();
+        let wanted = Wanted { scheme: Scheme::Https, host: &host, port: 443, method: Some("GET"), path: Some("/") };
+        effective.secrets.iter().any(|secret| secret.is_for(&wanted))
+    };
+    // Asked for everybody and granted for nobody in particular: refused, with the line that says for whom.
+    let refused = evaluate(&plugin(), &ask("*"), &grant(&[]), &policy());
+    assert!(refused.effective.secrets.is_empty());
+    assert!(refused.refusals().all(|refusal| refusal.fix.as_ref().unwrap().contains("audience: [{ host: … }]")));
+    assert!(goes("*", &["a.example"], "a.example"));
+    assert!(!goes("*", &["a.example"], "b.example"));
+    assert!(goes("a.example", &[], "a.example"));
+    // What the task says only narrows.
+    assert!(!goes("a.example", &["b.example"], "b.example"));
+    assert!(!goes("a.example", &["b.example"], "a.example"));
+}
+
+#[test]
 fn what_all_other_kinds_need_is_said_by_three_too() {
     let ask: Ask = serde_json::from_value(serde_json::json!({
         "secrets": [{ "name": "token", "audience": [{ "scheme": "https", "host": "a.example" }], "header": "authorization" }],
@@ -308,7 +342,13 @@ fn what_all_other_kinds_need_is_said_by_three_too() {
         serde_json::from_value(serde_json::json!({ "alias": "wc", "program": "/usr/bin/wc" })).unwrap();
     let name = || "token".try_into().unwrap();
     let grants = Grants {
-        secrets: vec![SecretGrant { name: name(), from: name(), source: "env:TOKEN".into(), reveal: false }],
+        secrets: vec![SecretGrant {
+            name: name(),
+            from: name(),
+            source: "env:TOKEN".into(),
+            reveal: false,
+            audience: Vec::new(),
+        }],
         exec: vec![program],
         kv: vec![KvGrant { bucket: "seen".try_into().unwrap(), quota: Some(Size::from_mib(5)) }],
         ..Grants::default()

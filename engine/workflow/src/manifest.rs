@@ -7,8 +7,7 @@ use crate::workflow::{ACCESSES, limits};
 use crate::yaml::{self, Kind, Node};
 use orch_core::{
     ArtifactAsk, Ask, BucketName, Code, Diagnostic, EnvAsk, ExecAsk, ExecName, FindingsAsk, FsAsk, HeaderName,
-    HostPattern, InvalidName, KvAsk, LimitsRequest, Manifest, NetAsk, PluginName, PluginTaskName, SecretAsk, Source,
-    TaskManifest,
+    InvalidName, KvAsk, LimitsRequest, Manifest, NetAsk, PluginName, PluginTaskName, SecretAsk, Source, TaskManifest,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -349,11 +348,6 @@ fn secret(reader: &mut Reader<'_>, item: &Node) -> Option<SecretAsk> {
     if header.is_some() == audience.is_empty() {
         let message = "`inject` says in which header a secret travels, and `audience` to whom: one needs the other";
         reader.error(Code::Contradiction, &item.span, message);
-        return None;
-    }
-    if let Some(open) = audience.iter().find(|rule| rule.host == HostPattern::Any) {
-        let message = format!("a secret that may travel to everybody (`{open}`) is none");
-        reader.error_help(Code::Contradiction, &item.span, message, "name the host that the secret is for");
         return None;
     }
     Some(SecretAsk { name: name?, audience, header, reveal, reason: reason?, optional })

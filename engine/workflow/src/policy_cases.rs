@@ -138,6 +138,7 @@ fn grants(
                 from: entry.from.clone(),
                 source: source.clone(),
                 reveal: entry.reveal,
+                audience: entry.audience.clone(),
             }),
             None => {
                 let message = format!("the file declares no secret `{}`", entry.from);

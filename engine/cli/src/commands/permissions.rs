@@ -107,8 +107,12 @@ fn of_task(task: &TaskId, grants: &Effective, used: &[String], folder: &str) -> 
             .map(|secret| {
                 let line = format!("secrets {}", secret.name);
                 let reveal = if secret.reveal { ", reveal: true" } else { "" };
-                let item =
-                    used.contains(&line).then(|| format!("{{ name: {}, from: {}{reveal} }}", secret.name, secret.from));
+                let rules: Vec<_> = secret.within.iter().map(|rule| net(rule)).collect();
+                let audience =
+                    if rules.is_empty() { String::new() } else { format!(", audience: [{}]", rules.join(", ")) };
+                let item = used
+                    .contains(&line)
+                    .then(|| format!("{{ name: {}, from: {}{audience}{reveal} }}", secret.name, secret.from));
                 (line, item)
             })
             .collect(),

@@ -13,7 +13,7 @@ pub use evaluate::evaluate;
 pub use net::{EffectiveNet, NetPass, NetRefused};
 
 use crate::names::BucketName;
-use crate::{ArtifactName, EnvName, ExecGrant, HeaderName, MountName, NetRule, SecretName, Size};
+use crate::{ArtifactName, EnvName, ExecGrant, HeaderName, MountName, NetRule, SecretName, Size, Wanted};
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -108,6 +108,9 @@ pub struct SecretGrant {
     pub source: String,
     /// Whether the plugin may see its value.
     pub reveal: bool,
+    /// Requests that it may travel with; empty for all that the plugin asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audience: Vec<NetRule>,
 }
 
 /// A granted place for values.
@@ -238,6 +241,9 @@ pub struct EffectiveSecret {
     /// Requests that it may travel with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audience: Vec<NetRule>,
+    /// Those of them that the workflow means; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<NetRule>,
     /// The header in which it travels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<HeaderName>,
@@ -254,6 +260,14 @@ pub struct EffectiveBucket {
     pub bucket: BucketName,
     /// Bytes of all keys and values.
     pub quota: Size,
+}
+
+impl EffectiveSecret {
+    /// Whether it may travel with a request: the plugin asked for that, and the workflow means it.
+    pub fn is_for(&self, wanted: &Wanted<'_>) -> bool {
+        let any = |rules: &[NetRule]| rules.iter().any(|rule| rule.matches(wanted));
+        any(&self.audience) && (self.within.is_empty() || any(&self.within))
+    }
 }
 
 impl Effective {

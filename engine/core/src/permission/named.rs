@@ -1,9 +1,9 @@
 //! What is asked for and granted by name: variables, secrets, programs, places for values, artifacts.
 
 use super::evaluate::{Item, Judge, No};
-use super::{Ask, Capability, EffectiveBucket, EffectiveSecret, Grants};
+use super::{Ask, Capability, EffectiveBucket, EffectiveSecret, Grants, SecretAsk};
 use crate::exec::is_interpreter;
-use crate::{ExecGrant, NamePattern};
+use crate::{ExecGrant, HostPattern, NamePattern};
 
 fn any(patterns: &[NamePattern], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.matches(name))
@@ -69,7 +69,16 @@ pub(super) fn secrets(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
             Some(grant) if asked.reveal && !grant.reveal => {
                 Err(format!("{{ secrets: [{{ name: {name}, from: {}{reveal} }}] }}", grant.from))
             }
-            Some(grant) => Ok(format!("{} ({})", grant.from, grant.source)),
+            // Whom a secret of a plugin for all hosts is for, the author of the plugin cannot know.
+            Some(grant) if grant.audience.is_empty() && is_open(asked) => Err(format!(
+                "{{ secrets: [{{ name: {name}, from: {}, audience: [{{ host: … }}]{reveal} }}] }}",
+                grant.from
+            )),
+            Some(grant) if grant.audience.is_empty() => Ok(format!("{} ({})", grant.from, grant.source)),
+            Some(grant) => {
+                let to: Vec<_> = grant.audience.iter().map(ToString::to_string).collect();
+                Ok(format!("{} ({}) to {}", grant.from, grant.source, to.join(", ")))
+            }
         };
         let holds = judge.item(&item, granted, |judge| {
             let source = grant.map_or("", |grant| grant.source.as_str());
@@ -94,6 +103,7 @@ pub(super) fn secrets(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
                 from: grant.from.clone(),
                 source: grant.source.clone(),
                 audience: asked.audience.clone(),
+                within: grant.audience.clone(),
                 header: asked.header.clone(),
                 reveal: asked.reveal,
             });
@@ -103,6 +113,11 @@ pub(super) fn secrets(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
         let line = format!("{{ secrets: [{{ name: {}, audience: […] }}] }}", grant.name);
         judge.unasked(Capability::Secrets, grant.name.to_string(), grant.from.to_string(), &line);
     }
+}
+
+/// Whether a plugin would take a secret to any host.
+fn is_open(asked: &SecretAsk) -> bool {
+    asked.audience.iter().any(|rule| rule.host == HostPattern::Any)
 }
 
 pub(super) fn exec(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {

@@ -221,7 +221,7 @@ fn holds(value: &HeaderValue, held: &HeldSecret) -> bool {
 
 fn is_for(held: &HeldSecret, wanted: &Wanted<'_>) -> bool {
     // A rule that names no method or path fits every one; a request always has both, and one without is not known well enough.
-    wanted.method.is_some() && wanted.path.is_some() && held.grant.audience.iter().any(|rule| rule.matches(wanted))
+    wanted.method.is_some() && wanted.path.is_some() && held.grant.is_for(wanted)
 }
 
 /// A value that the guest has seen may go to whom it is for, in any place.
@@ -248,7 +248,8 @@ fn counts(held: &HeldSecret, wanted: &Wanted<'_>, header: &HeaderName) -> Result
             (format!("the secret `{name}` travels in the header `{granted}` and not in `{header}`"), inject())
         }
         Some(_) if !is_for(held, wanted) => {
-            let audience: Vec<_> = held.grant.audience.iter().map(ToString::to_string).collect();
+            let narrowest = if held.grant.within.is_empty() { &held.grant.audience } else { &held.grant.within };
+            let audience: Vec<_> = narrowest.iter().map(ToString::to_string).collect();
             let whom = if audience.is_empty() { "nobody".to_owned() } else { audience.join(", ") };
             let line = fix(format!("audience: [{{ {} }}]", egress::rule(wanted, None)));
             (format!("the secret `{name}` is for {whom}"), line)

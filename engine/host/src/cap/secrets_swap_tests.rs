@@ -37,6 +37,7 @@ fn grant(name: &str, source: &str, header: Option<&str>) -> EffectiveSecret {
         from: SecretName::try_from(name).unwrap(),
         source: source.to_owned(),
         audience: vec![audience()],
+        within: Vec::new(),
         header: header.map(|header| orch_core::HeaderName::try_from(header).unwrap()),
         reveal: false,
     }
@@ -156,6 +157,7 @@ fn a_placeholder_anywhere_else_refuses_the_request() {
     asked(&bearer(&nowhere)).is_refused(&nowhere, "travels in no header");
     let alone = super::tests::swap(&[EffectiveSecret {
         audience: Vec::new(),
+        within: Vec::new(),
         ..grant("token", "env:T", Some("authorization"))
     }]);
     asked(&bearer(&alone)).is_refused(&alone, "is for nobody");

@@ -405,6 +405,7 @@ mod tests {
             from: name,
             source: "env:TOKEN".to_owned(),
             audience: Vec::new(),
+            within: Vec::new(),
             header: None,
             reveal: true,
         };

@@ -92,8 +92,7 @@ fn handed(may_see: bool) -> Vec<(String, usize)> {
     };
     let ran = run_in(plan, runner, 1, Arc::new(MemoryStore::default()), CancellationToken::new(), 1);
     assert_eq!(ran.outcome.unwrap(), RunOutcome::Succeeded);
-    let seen = seen.lock().unwrap().clone();
-    seen
+    seen.lock().unwrap().clone()
 }
 
 #[test]

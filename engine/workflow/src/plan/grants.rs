@@ -87,6 +87,7 @@ pub(super) fn grants(
                 from: entry.from.clone(),
                 source: source.clone(),
                 reveal: entry.reveal,
+                audience: entry.audience.clone(),
             }),
             None if call.caller.is_some() => {
                 let message = "a file that another one runs cannot grant secrets yet";

@@ -78,6 +78,9 @@ pub(super) struct SecretGrant {
     from: Option<String>,
     /// Whether the plugin may see its value.
     reveal: Option<bool>,
+    /// Requests that it may travel with, of those that the plugin asks for. Needed where the plugin asks for any host.
+    #[schemars(length(min = 1, max = 1000))]
+    audience: Option<Vec<Connection>>,
 }
 
 /// A granted program.

@@ -125,7 +125,7 @@ pub(crate) const PERMISSIONS: Keys = Keys {
 };
 
 pub(crate) const SECRET_GRANT: Keys =
-    Keys { of: "a granted secret", known: &["name", "from", "reveal"], later: &["audience"] };
+    Keys { of: "a granted secret", known: &["name", "from", "reveal", "audience"], later: &[] };
 
 pub(crate) const KV_GRANT: Keys = Keys { of: "a granted bucket", known: &["bucket", "quota"], later: &[] };
 

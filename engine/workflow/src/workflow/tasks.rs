@@ -150,6 +150,7 @@ pub(crate) struct SecretEntry {
     pub(crate) name: SecretName,
     pub(crate) from: SecretName,
     pub(crate) reveal: bool,
+    pub(crate) audience: Vec<NetRule>,
     pub(crate) span: Span,
 }
 
@@ -412,7 +413,24 @@ fn secret_entry(reader: &mut Reader<'_>, node: &Node) -> Option<SecretEntry> {
         None => name.clone(),
     };
     let reveal = fields.get("reveal").and_then(|node| reader.boolean(node, "reveal")).unwrap_or(false);
-    Some(SecretEntry { name, from, reveal, span: node.span.clone() })
+    let mut audience = Vec::new();
+    if let Some(node) = fields.get("audience") {
+        for item in grants(reader, node, "audience") {
+            let Some(fields) = reader.fields(item, &rules::NET) else { continue };
+            audience.push(rules::net_rule(reader, &fields, rules::Says::Workflow)?);
+        }
+        if audience.is_empty() {
+            let message = "the secret would be for nobody";
+            reader.error_help(
+                Code::Contradiction,
+                &node.span,
+                message,
+                "name the hosts that it is for, or leave `audience` out",
+            );
+            return None;
+        }
+    }
+    Some(SecretEntry { name, from, reveal, audience, span: node.span.clone() })
 }
 
 fn kv_entry(reader: &mut Reader<'_>, node: &Node) -> Option<KvGrant> {

@@ -26,7 +26,6 @@ const LATER: &[(&str, &str)] = &[
     ("workflow", "finally: [{ uses: o/a@1, workflow: ./x.yaml }]"),
     ("approval", "tasks: { a: { gate: { approval: {}, checks: [{ id: a, assert: true }] } } }"),
     ("cpu", "tasks: { a: { uses: o/a@1, limits: { cpu: 1 } } }"),
-    ("audience", "tasks: { a: { uses: o/a@1, permissions: { secrets: [{ name: a, audience: [] }] } } }"),
     ("stdin", "tasks: { a: { uses: o/a@1, permissions: { exec: [{ alias: a, program: /b/a, stdin: x }] } } }"),
 ];
 

@@ -307,7 +307,6 @@ fn what_is_not_supported_yet_is_refused_with_its_line() {
         (task("priority: 60"), "6:5 OW0106 `priority`"),
         (tasks("  one:\n    rollout: { waves: [10] }\n"), "5:5 OW0106 `rollout`"),
         (task("permissions: { net: [{ host: example.org, headers: [a] }] }"), "6:47 OW0106 `headers`"),
-        (task("permissions: { secrets: [{ name: a, audience: [] }] }"), "6:41 OW0106 `audience`"),
     ] {
         refused(text, &[at]);
     }
