@@ -19,14 +19,13 @@ pub fn slack(message: &Message, summary: bool) -> Value {
 
 /// Microsoft Teams: an adaptive card, as its workflows take it.
 pub fn teams(message: &Message, summary: bool) -> Value {
-    let line = |text: &str, more: Value| {
-        let mut block = json!({ "type": "TextBlock", "text": text, "wrap": true });
-        block.as_object_mut().zip(more.as_object().cloned()).map(|(block, more)| block.extend(more));
-        block
-    };
-    let mut body = vec![line(&message.title, json!({ "weight": "Bolder", "size": "Medium" }))];
+    let line = |text: &str| json!({ "type": "TextBlock", "text": text, "wrap": true });
+    let mut title = line(&message.title);
+    title["weight"] = json!("Bolder");
+    title["size"] = json!("Medium");
+    let mut body = vec![title];
     if !message.text.is_empty() {
-        body.push(line(&message.text, json!({})));
+        body.push(line(&message.text));
     }
     if summary {
         let facts: Vec<Value> = message
@@ -35,7 +34,7 @@ pub fn teams(message: &Message, summary: bool) -> Value {
             .map(|(severity, count)| json!({ "title": word(*severity), "value": count.to_string() }))
             .collect();
         body.push(match facts.is_empty() {
-            true => line(&message.summary(), json!({})),
+            true => line(&message.summary()),
             false => json!({ "type": "FactSet", "facts": facts }),
         });
     }

@@ -107,7 +107,7 @@ fn of_task(task: &TaskId, grants: &Effective, used: &[String], folder: &str) -> 
             .map(|secret| {
                 let line = format!("secrets {}", secret.name);
                 let reveal = if secret.reveal { ", reveal: true" } else { "" };
-                let rules: Vec<_> = secret.within.iter().map(|rule| net(rule)).collect();
+                let rules: Vec<_> = secret.within.iter().map(net).collect();
                 let audience =
                     if rules.is_empty() { String::new() } else { format!(", audience: [{}]", rules.join(", ")) };
                 let item = used
