@@ -140,6 +140,29 @@ impl Host for GuestHost {
         Err(TaskError::Denied { capability: "exec".into(), target: alias.into() })
     }
 
+    #[cfg(feature = "kv")]
+    fn kept(&self, bucket: &str, key: &str) -> Result<Option<(Vec<u8>, u64)>, TaskError> {
+        granted_bucket(bucket)?;
+        let entry = orch::task::state::get(bucket, key).map_err(TaskError::Failed)?;
+        Ok(entry.map(|entry| (entry.value, entry.version)))
+    }
+
+    #[cfg(feature = "kv")]
+    fn keep(&self, bucket: &str, key: &str, value: &[u8], expect: u64) -> Result<u64, TaskError> {
+        granted_bucket(bucket)?;
+        orch::task::state::set(bucket, key, value, Some(expect)).map_err(TaskError::Failed)
+    }
+
+    #[cfg(not(feature = "kv"))]
+    fn kept(&self, bucket: &str, _key: &str) -> Result<Option<(Vec<u8>, u64)>, TaskError> {
+        Err(TaskError::Denied { capability: "kv".into(), target: bucket.into() })
+    }
+
+    #[cfg(not(feature = "kv"))]
+    fn keep(&self, bucket: &str, _key: &str, _value: &[u8], _expect: u64) -> Result<u64, TaskError> {
+        Err(TaskError::Denied { capability: "kv".into(), target: bucket.into() })
+    }
+
     fn is_dry_run(&self) -> bool {
         context::info().dry_run
     }
@@ -147,6 +170,14 @@ impl Host for GuestHost {
     fn is_cancelled(&self) -> bool {
         context::is_cancelled()
     }
+}
+
+#[cfg(feature = "kv")]
+fn granted_bucket(bucket: &str) -> Result<(), TaskError> {
+    if context::has_capability(&format!("kv:{bucket}")) {
+        return Ok(());
+    }
+    Err(TaskError::Denied { capability: "kv".into(), target: bucket.into() })
 }
 
 fn finding(finding: &Finding) -> findings::Finding {

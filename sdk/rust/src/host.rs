@@ -13,7 +13,7 @@ pub trait Host {
     fn env(&self, name: &str) -> Option<String>;
 
     /// Whether something was granted: `fs:<mount>`, `env:<NAME>`, `artifacts`, `artifacts:<name>`, `net`, `exec:<alias>`,
-    /// `secrets:<name>`.
+    /// `secrets:<name>`, `kv:<bucket>`.
     fn has_capability(&self, name: &str) -> bool;
 
     /// Writes a log line.
@@ -60,6 +60,21 @@ pub trait Host {
         slots: &[(&str, &str)],
         output: &mut dyn FnMut(&[u8]) -> Result<(), TaskError>,
     ) -> Result<Printed, TaskError>;
+
+    /// A kept value and which change of its key made it, from 1. Values outlive the run and are seen by the same plugin in the same
+    /// workflow. Needs the feature `kv` in a component.
+    ///
+    /// # Errors
+    /// [`TaskError::Denied`] where the bucket was not granted.
+    fn kept(&self, bucket: &str, key: &str) -> Result<Option<(Vec<u8>, u64)>, TaskError>;
+
+    /// Keeps a value if its key still has the version that is expected (0: no value), and returns the new version. Needs the
+    /// feature `kv` in a component.
+    ///
+    /// # Errors
+    /// [`TaskError::Denied`] where the bucket was not granted, [`TaskError::Failed`] when somebody else was faster, in a dry run, and
+    /// when the bucket's quota is reached.
+    fn keep(&self, bucket: &str, key: &str, value: &[u8], expect: u64) -> Result<u64, TaskError>;
 
     /// Whether this is a dry run: nothing outside may change. The host holds to it in any case.
     fn is_dry_run(&self) -> bool;

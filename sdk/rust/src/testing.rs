@@ -19,6 +19,8 @@ pub struct Artifact {
 
 type Server = dyn Fn(&HttpRequest) -> Result<HttpResponse, TaskError>;
 type Program = dyn Fn(&[(&str, &str)]) -> Result<Printed, TaskError>;
+/// Values and the times they were kept until or at, by key.
+type Bucket = BTreeMap<String, (Vec<u8>, u64)>;
 
 /// A [`Host`] that keeps everything in memory.
 #[derive(Default)]
@@ -26,10 +28,12 @@ pub struct TestHost {
     mounts: BTreeMap<String, PathBuf>,
     env: BTreeMap<String, String>,
     denied_artifacts: bool,
+    findings_granted: bool,
     dry_run: bool,
     server: Option<Box<Server>>,
     programs: BTreeMap<String, Box<Program>>,
     secrets: BTreeSet<String>,
+    buckets: RefCell<BTreeMap<String, Bucket>>,
     requests: RefCell<Vec<HttpRequest>>,
     started: RefCell<Vec<String>>,
     cancelled: Cell<bool>,
@@ -88,6 +92,20 @@ impl TestHost {
     #[must_use]
     pub fn with_secret(mut self, name: &str) -> TestHost {
         self.secrets.insert(name.to_owned());
+        self
+    }
+
+    /// Grants the findings of the tasks before: `.findings.json` in each folder of the mount `artifacts`.
+    #[must_use]
+    pub fn with_findings(mut self) -> TestHost {
+        self.findings_granted = true;
+        self
+    }
+
+    /// Grants a bucket of kept values.
+    #[must_use]
+    pub fn with_bucket(self, name: &str) -> TestHost {
+        self.buckets.borrow_mut().entry(name.to_owned()).or_default();
         self
     }
 
@@ -151,6 +169,7 @@ impl Host for TestHost {
             Some(("artifacts", _)) => !self.denied_artifacts,
             Some(("exec", alias)) => self.programs.contains_key(alias),
             Some(("secrets", secret)) => self.secrets.contains(secret),
+            Some(("kv", bucket)) => self.buckets.borrow().contains_key(bucket),
             Some(_) => false,
             None => match name {
                 "artifacts" => !self.denied_artifacts,
@@ -158,6 +177,8 @@ impl Host for TestHost {
                 "net" => self.server.is_some(),
                 "exec" => !self.programs.is_empty(),
                 "secrets" => !self.secrets.is_empty(),
+                "findings" => self.findings_granted,
+                "kv" => !self.buckets.borrow().is_empty(),
                 _ => false,
             },
         }
@@ -217,6 +238,27 @@ impl Host for TestHost {
         let printed = program(slots)?;
         output(&printed.stdout)?;
         Ok(Printed { stdout: Vec::new(), ..printed })
+    }
+
+    fn kept(&self, bucket: &str, key: &str) -> Result<Option<(Vec<u8>, u64)>, TaskError> {
+        let buckets = self.buckets.borrow();
+        let Some(values) = buckets.get(bucket) else {
+            return Err(TaskError::Denied { capability: "kv".into(), target: bucket.into() });
+        };
+        Ok(values.get(key).cloned())
+    }
+
+    fn keep(&self, bucket: &str, key: &str, value: &[u8], expect: u64) -> Result<u64, TaskError> {
+        let mut buckets = self.buckets.borrow_mut();
+        let Some(values) = buckets.get_mut(bucket) else {
+            return Err(TaskError::Denied { capability: "kv".into(), target: bucket.into() });
+        };
+        let version = values.get(key).map_or(0, |(_, version)| *version);
+        if self.dry_run || version != expect {
+            return Err(TaskError::Failed(format!("`{key}` of `{bucket}` cannot be kept: it has version {version}")));
+        }
+        values.insert(key.to_owned(), (value.to_vec(), version + 1));
+        Ok(version + 1)
     }
 
     fn is_dry_run(&self) -> bool {
