@@ -1,4 +1,62 @@
-//! Checks a time the user gives. It is written as it is, so it only has to be right.
+//! Checks a time the user gives, and writes the time it is.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A time in UTC to the minute: `2026-01-31 12:00`.
+pub fn minute(time: SystemTime) -> String {
+    let minutes = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 60);
+    let (days, minute) = (minutes / 1440, minutes % 1440);
+    let (year, month, day) = date(i64::try_from(days).unwrap_or_default());
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
+}
+
+/// Seconds since 1970 of an RFC 3339 time; `None` for a text that is none. A fraction is left out, and a leap second is the one before it.
+pub fn seconds(text: &str) -> Option<i64> {
+    if !is_rfc3339(text) {
+        return None;
+    }
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let days = days(number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let seconds = days * 86_400 + number(11, 13)? * 3_600 + number(14, 16)? * 60 + number(17, 19)?.min(59);
+    let offset = match text.len().checked_sub(6).and_then(|at| text.get(at..)) {
+        Some(end) if end.starts_with(['+', '-']) => {
+            let away = end[1..3].parse::<i64>().ok()? * 3_600 + end[4..6].parse::<i64>().ok()? * 60;
+            if end.starts_with('-') { -away } else { away }
+        }
+        _ => 0,
+    };
+    Some(seconds - offset)
+}
+
+/// An RFC 3339 time in UTC to the second, `2026-01-31T12:00:00Z`; `None` for a text that is none, or outside of the years 0 to 9999.
+pub fn utc(text: &str) -> Option<String> {
+    let seconds = seconds(text)?;
+    let (year, month, day) = date(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    (0..=9999).contains(&year).then(|| {
+        format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60)
+    })
+}
+
+/// A date of the proleptic Gregorian calendar to days since 1970, in years that begin in March and eras of 400 of them (Hinnant 2013).
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year_from_march, month_from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, year_of_era) = (year_from_march.div_euclid(400), year_from_march.rem_euclid(400));
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// The inverse of [`days`]: year, month and day.
+pub fn date(days: i64) -> (i64, i64, i64) {
+    let shifted = days.saturating_add(719_468);
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
 
 /// Whether a text is an RFC 3339 `date-time`: `2026-01-31T12:00:00Z`, with a fraction or an offset if wanted.
 pub fn is_rfc3339(text: &str) -> bool {
@@ -47,7 +105,33 @@ pub fn is_rfc3339(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_rfc3339;
+    use super::{is_rfc3339, minute, utc};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn minutes() {
+        let at = |seconds| minute(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "1970-01-01 00:00");
+        assert_eq!(at(951_782_399), "2000-02-28 23:59");
+        assert_eq!(at(951_782_400), "2000-02-29 00:00");
+        assert_eq!(at(1_577_836_800), "2020-01-01 00:00");
+        assert_eq!(at(4_107_542_399), "2100-02-28 23:59");
+        assert_eq!(at(4_107_542_400), "2100-03-01 00:00");
+    }
+
+    #[test]
+    fn other_zones() {
+        for (text, expected) in [
+            ("2026-01-31T12:00:00Z", Some("2026-01-31T12:00:00Z")),
+            ("2024-03-01T01:30:05.5+02:00", Some("2024-02-29T23:30:05Z")),
+            ("1969-12-31T23:00:00-05:30", Some("1970-01-01T04:30:00Z")),
+            ("2016-12-31T23:59:60Z", Some("2016-12-31T23:59:59Z")),
+            ("9999-12-31T23:59:59-01:00", None),
+            ("2026-01-31", None),
+        ] {
+            assert_eq!(utc(text).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn times() {

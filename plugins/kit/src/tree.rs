@@ -32,6 +32,20 @@ pub fn text(root: &Path, path: &str, limit: u64) -> Result<String, ParseError> {
     })
 }
 
+/// Opens a file to read parts of it, with its size in bytes.
+///
+/// # Errors
+/// When it is larger than `limit` or cannot be opened.
+pub fn open(root: &Path, path: &str, limit: u64) -> Result<(std::fs::File, u64), ParseError> {
+    let unreadable = |error: std::io::Error| ParseError::whole(format!("cannot be opened ({})", error.kind()));
+    let file = std::fs::File::open(join(root, path)).map_err(unreadable)?;
+    let size = file.metadata().map_err(unreadable)?.len();
+    if size > limit {
+        return Err(ParseError::whole(format!("larger than {} MiB", limit / 1024 / 1024)));
+    }
+    Ok((file, size))
+}
+
 /// Whether a path leads to a file without any symbolic link on the way.
 pub fn is_plain_file(root: &Path, path: &str) -> bool {
     let mut place = root.to_path_buf();

@@ -3,6 +3,7 @@
 //! Every order is total over all texts, so that sorting is safe whatever a file says. A text that is no version of the ecosystem comes
 //! before all that are; whoever must not guess asks [`Order::is_version`] first.
 
+mod apk;
 mod debian;
 mod maven;
 mod npm;
@@ -29,6 +30,8 @@ pub enum Order {
     Pep440,
     /// Maven and Gradle.
     Maven,
+    /// Alpine and others with apk.
+    Apk,
     /// dpkg.
     Debian,
     /// rpm.
@@ -45,11 +48,12 @@ pub enum Order {
 
 impl Order {
     /// Every order.
-    pub const ALL: [Order; 10] = [
+    pub const ALL: [Order; 11] = [
         Order::SemVer,
         Order::Npm,
         Order::Pep440,
         Order::Maven,
+        Order::Apk,
         Order::Debian,
         Order::Rpm,
         Order::Go,
@@ -66,6 +70,7 @@ impl Order {
             "npm" => Order::Npm,
             "PyPI" => Order::Pep440,
             "Maven" => Order::Maven,
+            "Alpine" | "Alpaquita" | "Chainguard" | "Wolfi" | "MinimOS" => Order::Apk,
             "Debian" | "Ubuntu" | "Echo" => Order::Debian,
             "Red Hat" | "AlmaLinux" | "Rocky Linux" | "SUSE" | "openSUSE" | "openEuler" | "Mageia" | "Photon OS"
             | "Azure Linux" => Order::Rpm,
@@ -102,6 +107,7 @@ impl Order {
             Order::Go => semver::parse_go(text).map(Key::SemVer),
             Order::Pep440 => pep440::parse(text).map(Key::Pep440),
             Order::Maven => maven::parse(text).map(Key::Maven),
+            Order::Apk => apk::parse(text).map(Key::Apk),
             Order::Debian => debian::parse(text).map(Key::Debian),
             Order::Rpm => rpm::parse(text).map(Key::Rpm),
             Order::RubyGems => rubygems::parse(text).map(Key::RubyGems),
@@ -117,6 +123,7 @@ enum Key {
     SemVer(semver::Version),
     Pep440(pep440::Version),
     Maven(maven::Version),
+    Apk(apk::Version),
     Debian(debian::Version),
     Rpm(rpm::Version),
     RubyGems(rubygems::Version),

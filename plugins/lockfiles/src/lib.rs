@@ -5,10 +5,14 @@
 
 #![warn(missing_docs)]
 
+pub mod installed;
 pub mod manifests;
 pub mod model;
 pub mod parse;
 pub mod purl;
 pub mod read;
 pub mod review;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod walk;
+pub mod workspaces;

@@ -1,6 +1,7 @@
 //! Finds projects that name their dependencies and lock none of them, and lock files of formats that are not read.
 
-use crate::model::{Ecosystem, LockKind, Origin};
+use crate::model::{LockKind, Origin};
+use crate::parse::{composer_lock, gradle_lock, nuget_lock};
 use crate::read::LockFile;
 use crate::walk::{ManifestKind, Tree};
 use orch_plugin_kit::report::Problem;
@@ -54,6 +55,10 @@ pub fn read(kind: ManifestKind, text: &str) -> Option<Need> {
             let name = name.map(crate::purl::pypi_name);
             (listed || in_poetry).then_some(Need { name })
         }
+        ManifestKind::Ruby => text.lines().any(|line| line.trim().starts_with("gem ")).then_some(Need { name: None }),
+        ManifestKind::Composer => composer_lock::manifest(text).map(|name| Need { name }),
+        ManifestKind::Gradle => gradle_lock::names_dependencies(text).then_some(Need { name: None }),
+        ManifestKind::Dotnet => nuget_lock::names_packages(text).then_some(Need { name: None }),
     }
 }
 
@@ -67,8 +72,12 @@ pub fn missing_locks(tree: &Tree, files: &[LockFile], read_file: &dyn Fn(&str) -
         }
         let wanted = match kind {
             ManifestKind::Cargo => "Cargo.lock",
-            ManifestKind::Npm => "package-lock.json",
+            ManifestKind::Npm => "package-lock.json, yarn.lock or pnpm-lock.yaml",
             ManifestKind::Python => "uv.lock, poetry.lock or requirements.txt",
+            ManifestKind::Ruby => "Gemfile.lock",
+            ManifestKind::Composer => "composer.lock",
+            ManifestKind::Gradle => "gradle.lockfile",
+            ManifestKind::Dotnet => "packages.lock.json",
         };
         let problem = Problem {
             rule: "lockfile-missing",
@@ -89,11 +98,7 @@ pub fn missing_locks(tree: &Tree, files: &[LockFile], read_file: &dyn Fn(&str) -
 /// names the project as its own.
 fn is_locked(path: &str, kind: ManifestKind, need: &Need, tree: &Tree, files: &[LockFile]) -> bool {
     let folder = folder_of(path);
-    let ecosystem = match kind {
-        ManifestKind::Cargo => Ecosystem::Cargo,
-        ManifestKind::Npm => Ecosystem::Npm,
-        ManifestKind::Python => Ecosystem::Pypi,
-    };
+    let ecosystem = kind.ecosystem();
     let beside = |lock: &str, lock_kind: LockKind| {
         let lock_folder = folder_of(lock);
         // A folder `requirements` belongs to the project around it.
@@ -102,12 +107,19 @@ fn is_locked(path: &str, kind: ManifestKind, need: &Need, tree: &Tree, files: &[
             .flatten()
             .filter(|above| above.is_empty() || above.ends_with('/'))
             .map(|above| above.trim_end_matches('/'));
-        lock_kind.ecosystem() == ecosystem && (lock_folder == folder || around == Some(folder))
+        // Gradle's older locks lie below the project; those of Yarn and pnpm count for all workspaces below them.
+        let below = lock_folder.strip_suffix("gradle/dependency-locks").map(|above| above.trim_end_matches('/'));
+        let shared = matches!(lock_kind, LockKind::YarnLock | LockKind::PnpmLock);
+        lock_kind.ecosystem() == ecosystem
+            && (lock_folder == folder
+                || around == Some(folder)
+                || below == Some(folder)
+                || shared && is_at_or_above(lock_folder, folder))
     };
     let is_unread_kind = |name: &str| match kind {
-        ManifestKind::Cargo => false,
-        ManifestKind::Npm => name.starts_with("yarn.") || name.starts_with("pnpm-") || name.starts_with("bun."),
+        ManifestKind::Npm => name.starts_with("bun."),
         ManifestKind::Python => matches!(name, "Pipfile.lock" | "pdm.lock" | "pylock.toml"),
+        _ => false,
     };
     let own = |file: &LockFile| {
         file.kind.ecosystem() == ecosystem
@@ -136,6 +148,14 @@ fn is_at_or_above(upper: &str, lower: &str) -> bool {
 /// Says which lock files are not read.
 pub fn unsupported_locks(tree: &Tree) -> Vec<Finding> {
     let finding = |path: &String| {
+        let remediation = match path.rsplit('/').next() {
+            // The only one of these names is rpm's.
+            Some("Packages") => {
+                "Convert it with `rpmdb --rebuilddb` of rpm 4.16 or newer, which writes `rpmdb.sqlite` where its macro `_db_backend` \
+                 is `sqlite`."
+            }
+            _ => "Make a bill of materials for it with another tool.",
+        };
         Problem {
             rule: "lockfile-unsupported",
             severity: Severity::Info,
@@ -144,7 +164,7 @@ pub fn unsupported_locks(tree: &Tree) -> Vec<Finding> {
             path,
             line: None,
             identity: &[],
-            remediation: "Make a bill of materials for it with another tool.",
+            remediation,
         }
         .finding()
     };
@@ -172,6 +192,18 @@ pub fn incomplete_tree(tree: &Tree) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn needs_of_other_languages() {
+        let need = |kind, text| read(kind, text).is_some();
+        assert!(need(ManifestKind::Ruby, "source 'x'\n  gem 'kit'\n") && !need(ManifestKind::Ruby, "gemspec\n"));
+        assert!(need(ManifestKind::Composer, r#"{"require":{"a/b":"1"}}"#));
+        assert!(!need(ManifestKind::Composer, r#"{"require":{"php":"8"}}"#));
+        assert!(need(ManifestKind::Gradle, "dependencies {\n api(\"a:b:1\")\n}") && !need(ManifestKind::Gradle, ""));
+        assert!(
+            need(ManifestKind::Dotnet, "<PackageReference Include=\"A\" />") && !need(ManifestKind::Dotnet, "<P/>")
+        );
+    }
 
     #[test]
     fn needs() {

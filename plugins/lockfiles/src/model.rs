@@ -20,11 +20,35 @@ pub enum Ecosystem {
     Go,
     /// Debian packages, from the dpkg database.
     Deb,
+    /// Alpine packages, from apk's database.
+    Apk,
+    /// RPM packages, from rpm's database.
+    Rpm,
+    /// Ruby gems, from `Gemfile.lock`.
+    Gem,
+    /// PHP packages, from `composer.lock`.
+    Composer,
+    /// Java libraries, from `gradle.lockfile`.
+    Maven,
+    /// .NET packages, from `packages.lock.json`.
+    Nuget,
 }
 
 impl Ecosystem {
     /// Every ecosystem this plugin reads.
-    pub const ALL: [Ecosystem; 5] = [Ecosystem::Cargo, Ecosystem::Npm, Ecosystem::Pypi, Ecosystem::Go, Ecosystem::Deb];
+    pub const ALL: [Ecosystem; 11] = [
+        Ecosystem::Cargo,
+        Ecosystem::Npm,
+        Ecosystem::Pypi,
+        Ecosystem::Go,
+        Ecosystem::Deb,
+        Ecosystem::Apk,
+        Ecosystem::Rpm,
+        Ecosystem::Gem,
+        Ecosystem::Composer,
+        Ecosystem::Maven,
+        Ecosystem::Nuget,
+    ];
 
     /// The name users write.
     pub fn name(self) -> &'static str {
@@ -34,6 +58,12 @@ impl Ecosystem {
             Ecosystem::Pypi => "pypi",
             Ecosystem::Go => "go",
             Ecosystem::Deb => "deb",
+            Ecosystem::Apk => "apk",
+            Ecosystem::Rpm => "rpm",
+            Ecosystem::Gem => "gem",
+            Ecosystem::Composer => "composer",
+            Ecosystem::Maven => "maven",
+            Ecosystem::Nuget => "nuget",
         }
     }
 
@@ -64,6 +94,30 @@ pub enum LockKind {
     GoMod,
     /// `var/lib/dpkg/status` or a file of `var/lib/dpkg/status.d`
     DpkgStatus,
+    /// `lib/apk/db/installed`
+    ApkInstalled,
+    /// `rpmdb.sqlite`
+    RpmSqlite,
+    /// `Packages.db`, the other database of rpm
+    RpmNdb,
+    /// `yarn.lock` of any generation
+    YarnLock,
+    /// `pnpm-lock.yaml`
+    PnpmLock,
+    /// `Gemfile.lock`
+    GemfileLock,
+    /// `composer.lock`
+    ComposerLock,
+    /// `gradle.lockfile`, `buildscript-gradle.lockfile` and the files of `gradle/dependency-locks`
+    GradleLock,
+    /// `packages.lock.json`
+    NugetLock,
+    /// A folder `site-packages` or `dist-packages`
+    PythonInstalled,
+    /// A folder `node_modules` of a system
+    NodeInstalled,
+    /// A folder `specifications` of a Ruby installation
+    GemInstalled,
 }
 
 impl LockKind {
@@ -71,10 +125,18 @@ impl LockKind {
     pub fn ecosystem(self) -> Ecosystem {
         match self {
             LockKind::CargoLock => Ecosystem::Cargo,
-            LockKind::PackageLock => Ecosystem::Npm,
-            LockKind::Requirements | LockKind::PoetryLock | LockKind::UvLock => Ecosystem::Pypi,
+            LockKind::PackageLock | LockKind::YarnLock | LockKind::PnpmLock | LockKind::NodeInstalled => Ecosystem::Npm,
+            LockKind::Requirements | LockKind::PoetryLock | LockKind::UvLock | LockKind::PythonInstalled => {
+                Ecosystem::Pypi
+            }
             LockKind::GoMod => Ecosystem::Go,
             LockKind::DpkgStatus => Ecosystem::Deb,
+            LockKind::ApkInstalled => Ecosystem::Apk,
+            LockKind::RpmSqlite | LockKind::RpmNdb => Ecosystem::Rpm,
+            LockKind::GemfileLock | LockKind::GemInstalled => Ecosystem::Gem,
+            LockKind::ComposerLock => Ecosystem::Composer,
+            LockKind::GradleLock => Ecosystem::Maven,
+            LockKind::NugetLock => Ecosystem::Nuget,
         }
     }
 }
@@ -161,7 +223,7 @@ impl FileHash {
 pub struct Package {
     /// Its ecosystem.
     pub ecosystem: Ecosystem,
-    /// The npm scope with its `@`, or the distribution of a Debian package.
+    /// The npm scope with its `@`, the vendor of a PHP package, the group of a Java library, or the distribution of a system's package.
     pub group: Option<String>,
     /// Its name, normalised where the ecosystem has a rule for it.
     pub name: String,
@@ -214,7 +276,10 @@ impl Package {
     /// The name as its ecosystem's users write it.
     pub fn display_name(&self) -> String {
         match &self.group {
-            Some(group) if self.ecosystem == Ecosystem::Npm => format!("{group}/{}", self.name),
+            Some(group) if matches!(self.ecosystem, Ecosystem::Npm | Ecosystem::Composer) => {
+                format!("{group}/{}", self.name)
+            }
+            Some(group) if self.ecosystem == Ecosystem::Maven => format!("{group}:{}", self.name),
             _ => self.name.clone(),
         }
     }

@@ -1,14 +1,28 @@
 //! One parser for each format, and what they share. A parser is a function of text alone: it opens no files, never panics,
 //! and bounds its work by the size of its text.
 
+pub mod apk;
 pub mod cargo_lock;
+pub mod composer_lock;
 pub mod dpkg;
+pub mod gemfile_lock;
 pub mod go_mod;
+pub mod gradle_lock;
+pub mod npm_manifest;
+pub mod nuget_lock;
+pub mod os_release;
 pub mod package_lock;
+pub mod pnpm_lock;
 pub mod poetry_lock;
+pub mod python_metadata;
 pub mod requirements;
 pub mod requirements_line;
+pub mod rpm;
+pub(crate) mod scopes;
+pub mod sqlite;
 pub mod uv_lock;
+pub mod yarn_berry;
+pub mod yarn_lock;
 
 use crate::model::{Origin, Package, Packages};
 use orch_plugin_kit::parse::ParseError;
@@ -55,6 +69,11 @@ pub fn shorten(text: &str) -> String {
         short.push('…');
     }
     short
+}
+
+/// An error of `serde_json` with its line.
+pub(crate) fn json_error(error: &serde_json::Error) -> ParseError {
+    ParseError { line: u32::try_from(error.line()).ok().filter(|line| *line > 0), reason: shorten(&error.to_string()) }
 }
 
 /// Checks what all parsers promise and puts the edges in order.

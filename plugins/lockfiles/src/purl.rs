@@ -58,7 +58,11 @@ fn namespace_and_name(package: &Package) -> (String, String) {
         // Names with upper-case letters are from before npm forbade them; the type's rule is lower case for all.
         Ecosystem::Npm => (group.to_lowercase(), package.name.to_lowercase()),
         Ecosystem::Pypi => (String::new(), pypi_name(&package.name)),
-        Ecosystem::Deb => (group.to_lowercase(), package.name.to_lowercase()),
+        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Composer => (group.to_lowercase(), package.name.to_lowercase()),
+        // Names of RPM packages, gems and libraries of Java and .NET keep their case.
+        Ecosystem::Rpm => (group.to_lowercase(), package.name.clone()),
+        Ecosystem::Maven => (group, package.name.clone()),
+        Ecosystem::Gem | Ecosystem::Nuget => (String::new(), package.name.clone()),
         Ecosystem::Go => {
             let path = package.name.to_lowercase();
             match path.rsplit_once('/') {
@@ -124,6 +128,11 @@ mod tests {
         check(Ecosystem::Go, None, "github.com/Acme/Kit/v2", "v2.0.0", "pkg:golang/github.com/acme/kit/v2@v2.0.0");
         check(Ecosystem::Go, None, "a.b/c", "v2.0.0+incompatible", "pkg:golang/a.b/c@v2.0.0%2Bincompatible");
         check(Ecosystem::Deb, Some("debian"), "libc6", "1:2.3-4+deb12u1~x", "pkg:deb/debian/libc6@1:2.3-4%2Bdeb12u1~x");
+        check(Ecosystem::Rpm, Some("Fedora"), "perl-IO", "1-2.fc40", "pkg:rpm/fedora/perl-IO@1-2.fc40");
+        check(Ecosystem::Composer, Some("Acme"), "Kit", "v1.0", "pkg:composer/acme/kit@v1.0");
+        check(Ecosystem::Maven, Some("org.Example"), "Kit", "1", "pkg:maven/org.Example/Kit@1");
+        check(Ecosystem::Nuget, None, "Acme.Kit", "1", "pkg:nuget/Acme.Kit@1");
+        check(Ecosystem::Gem, None, "Kit_x", "1", "pkg:gem/Kit_x@1");
         check(Ecosystem::Cargo, None, "a/b c@é", "1", "pkg:cargo/a%2Fb%20c%40%C3%A9@1");
     }
 

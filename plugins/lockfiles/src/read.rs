@@ -1,11 +1,18 @@
 //! Reads files of the tree, within bounds, and hands them to their parser.
 
+use crate::installed;
 use crate::model::{Include, LockKind, Packages};
-use crate::parse::{MAX_PACKAGES, cargo_lock, dpkg, go_mod, package_lock, poetry_lock, requirements, uv_lock};
+use crate::parse::os_release::{Distribution, parse_os_release, set_distribution};
+use crate::parse::{
+    MAX_PACKAGES, apk, cargo_lock, composer_lock, dpkg, gemfile_lock, go_mod, gradle_lock, nuget_lock, package_lock,
+    pnpm_lock, poetry_lock, requirements, rpm, sqlite, uv_lock, yarn_lock,
+};
+use crate::walk::{DOTNET_PROJECTS, RPM_FOLDERS};
+use crate::workspaces::OnDisk;
 use orch_plugin_kit::glob::Glob;
 use orch_plugin_kit::parse::ParseError;
 use orch_plugin_kit::report;
-use orch_plugin_kit::tree::{is_plain_file, join, text};
+use orch_plugin_kit::tree::{self, is_plain_file, join, text};
 use orch_sdk::{Host, TaskError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -45,10 +52,15 @@ pub fn all(
 ) -> Result<(Vec<LockFile>, Vec<Unread>), TaskError> {
     let (mut files, mut problems) = (Vec::new(), Vec::new());
     let mut packages = 0;
+    let is_allowed = |path: &str| {
+        // A pattern may fit the file itself or any folder above it.
+        let mut prefixes = path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]);
+        !prefixes.any(|prefix| exclude.iter().any(|glob| glob.fits(prefix)))
+    };
     for (done, (path, kind)) in locks.iter().enumerate() {
         report::check_cancelled(host)?;
         host.progress(done as u64, Some(locks.len() as u64), path);
-        match lock_file(root, path, *kind) {
+        match lock_file_with(root, path, *kind, &is_allowed) {
             // More than this are no list that anybody can read, and would not fit into the memory limit.
             Ok(file) if packages + file.found.packages.len() > MAX_PACKAGES => {
                 problems
@@ -61,11 +73,6 @@ pub fn all(
             Err(error) => problems.push((path.clone(), error)),
         }
     }
-    let is_allowed = |path: &str| {
-        // A pattern may fit the file itself or any folder above it.
-        let mut prefixes = path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]);
-        !prefixes.any(|prefix| exclude.iter().any(|glob| glob.fits(prefix)))
-    };
     problems.extend(follow_includes(root, &mut files, &is_allowed));
     files.sort_by(|left, right| left.path.cmp(&right.path));
     Ok((files, problems))
@@ -76,6 +83,18 @@ pub fn all(
 /// # Errors
 /// What reading and parsing say.
 pub fn lock_file(root: &Path, path: &str, kind: LockKind) -> Result<LockFile, ParseError> {
+    lock_file_with(root, path, kind, &|_| true)
+}
+
+/// The same, where not every file may be read.
+fn lock_file_with(
+    root: &Path,
+    path: &str,
+    kind: LockKind,
+    is_allowed: &dyn Fn(&str) -> bool,
+) -> Result<LockFile, ParseError> {
+    let folder = path.rfind('/').map_or("", |at| &path[..=at]);
+    let manifests = OnDisk { root, folder, is_allowed };
     let limit = match kind {
         LockKind::CargoLock | LockKind::PoetryLock | LockKind::UvLock => MAX_TOML,
         _ => MAX_FILE,
@@ -88,6 +107,17 @@ pub fn lock_file(root: &Path, path: &str, kind: LockKind) -> Result<LockFile, Pa
         LockKind::Requirements => requirements::parse(&text(root, path, limit)?, path)?,
         LockKind::GoMod => go_module(root, path, limit)?,
         LockKind::DpkgStatus => dpkg_database(root, path, limit)?,
+        LockKind::ApkInstalled => apk_database(root, path)?,
+        LockKind::RpmSqlite | LockKind::RpmNdb => rpm_database(root, path)?,
+        LockKind::YarnLock => yarn_lock::parse_with(&text(root, path, limit)?, path, &manifests)?,
+        LockKind::PnpmLock => pnpm_lock::parse_with(&text(root, path, limit)?, path, &manifests)?,
+        LockKind::GemfileLock => gemfile_lock::parse(&text(root, path, limit)?, path)?,
+        LockKind::ComposerLock => composer_lock::parse(&text(root, path, limit)?, path)?,
+        LockKind::GradleLock => gradle_lock::parse(&text(root, path, limit)?, path)?,
+        LockKind::NugetLock => dotnet_project(root, path, limit)?,
+        LockKind::PythonInstalled | LockKind::NodeInstalled | LockKind::GemInstalled => {
+            installed::folder(root, path, kind)?
+        }
     };
     Ok(LockFile { path: path.to_owned(), kind, found })
 }
@@ -104,6 +134,18 @@ fn go_module(root: &Path, path: &str, limit: u64) -> Result<Packages, ParseError
     match sums {
         Ok(sums) => go_mod::add_sums(&mut found, &sums),
         Err(error) => found.problems.push(ParseError::whole(format!("the `go.sum` beside it: {error}"))),
+    }
+    Ok(found)
+}
+
+/// The file does not name its own project; the project file beside it does, if there is only one.
+fn dotnet_project(root: &Path, path: &str, limit: u64) -> Result<Packages, ParseError> {
+    let mut found = nuget_lock::parse(&text(root, path, limit)?, path)?;
+    let folder = path.rfind('/').map_or("", |at| &path[..at]);
+    let names = files_in(root, folder)?;
+    let mut projects = names.iter().filter_map(|name| DOTNET_PROJECTS.iter().find_map(|end| name.strip_suffix(end)));
+    if let (Some(name), None) = (projects.next(), projects.next()) {
+        nuget_lock::add_project(&mut found, name);
     }
     Ok(found)
 }
@@ -127,13 +169,51 @@ fn dpkg_database(root: &Path, path: &str, limit: u64) -> Result<Packages, ParseE
     } else {
         dpkg::parse(&text(root, path, limit)?, path)?
     };
-    let system = path.find("var/lib/dpkg/").map_or("", |at| &path[..at]);
-    let release = ["etc/os-release", "usr/lib/os-release"].iter().map(|place| format!("{system}{place}"));
-    let release =
-        release.filter(|place| is_plain_file(root, place)).find_map(|place| text(root, &place, 64 * 1024).ok());
-    let distribution = release.map(|text| dpkg::parse_os_release(&text)).unwrap_or_default();
-    dpkg::set_distribution(&mut found, &distribution);
+    let system = system_of(path, "var/lib/dpkg/");
+    set_distribution(&mut found, &distribution(root, system).unwrap_or_default());
     Ok(found)
+}
+
+/// The largest database of apk, which lists every installed file.
+const MAX_APK: u64 = 64 * 1024 * 1024;
+
+fn apk_database(root: &Path, path: &str) -> Result<Packages, ParseError> {
+    let mut found = apk::parse(&text(root, path, MAX_APK)?, path)?;
+    let system = system_of(path, if path.ends_with("usr/lib/apk/db/installed") { "usr/lib/apk/" } else { "lib/apk/" });
+    let distribution = distribution(root, system).unwrap_or_else(|| Distribution::named("alpine"));
+    set_distribution(&mut found, &distribution);
+    Ok(found)
+}
+
+fn rpm_database(root: &Path, path: &str) -> Result<Packages, ParseError> {
+    let (file, _) = tree::open(root, path, sqlite::MAX_DATABASE)?;
+    let mut found = rpm::parse(file)?;
+    // SQLite keeps the latest changes in a file beside the database until somebody copies them back.
+    for end in ["-wal", "-journal"] {
+        let beside = format!("{path}{end}");
+        if is_plain_file(root, &beside) && tree::open(root, &beside, u64::MAX).is_ok_and(|(_, size)| size > 0) {
+            let name = beside.rsplit('/').next().unwrap_or(&beside);
+            found
+                .problems
+                .push(ParseError::whole(format!("`{name}` beside it may hold newer changes, which are not read")));
+        }
+    }
+    let system = RPM_FOLDERS.iter().find(|folder| path.contains(*folder)).map_or("", |folder| system_of(path, folder));
+    let distribution = distribution(root, system).unwrap_or_else(|| Distribution::named("rpm"));
+    set_distribution(&mut found, &distribution);
+    Ok(found)
+}
+
+/// The root of the system that a database belongs to, with a slash unless it is the tree's own.
+fn system_of<'a>(path: &'a str, database: &str) -> &'a str {
+    path.rfind(database).map_or("", |at| &path[..at])
+}
+
+/// The distribution of a system; `None` if it does not say.
+fn distribution(root: &Path, system: &str) -> Option<Distribution> {
+    let places = ["etc/os-release", "usr/lib/os-release"].map(|place| format!("{system}{place}"));
+    let mut plain = places.iter().filter(|place| is_plain_file(root, place));
+    plain.find_map(|place| text(root, place, 64 * 1024).ok()).map(|text| parse_os_release(&text))
 }
 
 fn files_in(root: &Path, path: &str) -> Result<BTreeSet<String>, ParseError> {

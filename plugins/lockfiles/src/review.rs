@@ -117,9 +117,14 @@ fn missing_integrity(file: &LockFile) -> Vec<Finding> {
     let remediation = match file.kind {
         LockKind::Requirements => "Compile the file with hashes, for example with `uv pip compile --generate-hashes`.",
         LockKind::GoMod => "Run `go mod tidy` and commit `go.sum`.",
+        LockKind::GemfileLock => "Run `bundle lock --add-checksums` with Bundler 2.6 or newer.",
         _ => "Make the lock file again with a current version of its tool, against a registry that serves hashes.",
     };
-    let none_has = file.found.packages.iter().all(|package| package.hashes.is_empty());
+    // Some formats have checksums that are of no file; they are a property.
+    let has = |package: &Package| {
+        !package.hashes.is_empty() || package.properties.iter().any(|(name, _)| *name == "checksum")
+    };
+    let none_has = !file.found.packages.iter().any(has);
     let problem = |title: String, line: Option<u32>, identity: &[&str]| {
         let (severity, status) = (Severity::Low, Status::Open);
         Problem { rule: RULE, severity, status, title, path: &file.path, line, identity, remediation }.finding()

@@ -16,7 +16,42 @@ pub enum ManifestKind {
     Npm,
     /// `pyproject.toml`
     Python,
+    /// `Gemfile`
+    Ruby,
+    /// `composer.json`
+    Composer,
+    /// `build.gradle` or `build.gradle.kts`
+    Gradle,
+    /// `*.csproj`, `*.fsproj` or `*.vbproj`
+    Dotnet,
 }
+
+impl ManifestKind {
+    /// The ecosystem of what it asks for.
+    pub fn ecosystem(self) -> Ecosystem {
+        match self {
+            ManifestKind::Cargo => Ecosystem::Cargo,
+            ManifestKind::Npm => Ecosystem::Npm,
+            ManifestKind::Python => Ecosystem::Pypi,
+            ManifestKind::Ruby => Ecosystem::Gem,
+            ManifestKind::Composer => Ecosystem::Composer,
+            ManifestKind::Gradle => Ecosystem::Maven,
+            ManifestKind::Dotnet => Ecosystem::Nuget,
+        }
+    }
+}
+
+/// Whether language packages that are installed in a system are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installed {
+    /// Only lock files and databases are.
+    LeftOut,
+    /// Folders of installed packages as well.
+    Read,
+}
+
+/// The ends of the names of .NET projects.
+pub const DOTNET_PROJECTS: [&str; 3] = [".csproj", ".fsproj", ".vbproj"];
 
 /// What a tree holds. All paths are relative to it, sorted, with `/` between their parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +70,17 @@ pub struct Tree {
 
 /// Reads the folders below `root`, without those that a pattern of `exclude` fits. `go_on` is asked for each folder.
 pub fn walk(root: &Path, exclude: &[Glob], ecosystems: &BTreeSet<Ecosystem>, go_on: &dyn Fn() -> bool) -> Tree {
+    walk_with(root, exclude, ecosystems, Installed::LeftOut, go_on)
+}
+
+/// The same, with folders of installed packages if they are wanted.
+pub fn walk_with(
+    root: &Path,
+    exclude: &[Glob],
+    ecosystems: &BTreeSet<Ecosystem>,
+    installed: Installed,
+    go_on: &dyn Fn() -> bool,
+) -> Tree {
     let mut tree = Tree::default();
     let incomplete = tree::walk(root, exclude, &mut |folder| {
         if !go_on() {
@@ -44,14 +90,25 @@ pub fn walk(root: &Path, exclude: &[Glob], ecosystems: &BTreeSet<Ecosystem>, go_
         for name in folder.files {
             note_file(&mut tree, folder.join(name), name, ecosystems);
         }
-        let databases = folder.folders.iter().map(|name| folder.join(name)).filter(|path| is_dpkg_folder(path));
-        if ecosystems.contains(&Ecosystem::Deb) {
-            tree.locks.extend(databases.map(|path| (path, LockKind::DpkgStatus)));
+        if ecosystems.contains(&Ecosystem::Rpm) && is_rpm_folder(folder.path) && has_berkeley_database(folder.files) {
+            tree.unsupported.push(folder.join("Packages"));
         }
-        let is_read =
-            |name: &String| !is_dpkg_folder(&folder.join(name)) && !is_skipped(name, folder.path, folder.files);
-        let read = folder.folders.iter().filter(|name| is_read(name)).cloned().collect();
-        *folder.folders = read;
+        let source = |path: &str| match installed {
+            _ if is_dpkg_folder(path) => Some(LockKind::DpkgStatus),
+            Installed::Read => installed_kind(path),
+            Installed::LeftOut => None,
+        };
+        let mut entered = BTreeSet::new();
+        for name in folder.folders.iter() {
+            let path = folder.join(name);
+            match source(&path) {
+                Some(kind) if ecosystems.contains(&kind.ecosystem()) => tree.locks.push((path, kind)),
+                Some(_) => {}
+                None if is_skipped(name, folder.path, folder.files) => {}
+                None => drop(entered.insert(name.clone())),
+            }
+        }
+        *folder.folders = entered;
         Ok(())
     });
     // Whoever stops the walk asks again itself.
@@ -74,10 +131,12 @@ fn is_skipped(name: &str, folder: &str, beside: &BTreeSet<String>) -> bool {
     let has = |files: &[&str]| files.iter().any(|file| beside.contains(*file));
     match name {
         ".git" | ".hg" | ".svn" | ".jj" | "node_modules" | ".venv" | ".tox" | ".nox" | "__pycache__"
-        | "site-packages" => true,
+        | "site-packages" | ".yarn" | ".pnpm-store" | ".bundle" | ".gradle" => true,
         // Both are ordinary words; they are special only beside the file that makes them so.
         "target" => has(&["Cargo.toml"]),
         "vendor" => has(&["go.mod", "Cargo.toml", "composer.json", "Gemfile"]),
+        "build" => has(&["build.gradle", "build.gradle.kts"]),
+        "bin" | "obj" => beside.iter().any(|file| is_dotnet_project(file)),
         "venv" | "env" => has(&["pyproject.toml", "requirements.txt", "setup.py"]),
         // In a root file system these are not files on a disk.
         "proc" | "sys" | "dev" => {
@@ -95,12 +154,16 @@ fn note_file(tree: &mut Tree, path: String, name: &str, ecosystems: &BTreeSet<Ec
         return;
     }
     let manifest = match name {
-        "Cargo.toml" => Some((ManifestKind::Cargo, Ecosystem::Cargo)),
-        "package.json" => Some((ManifestKind::Npm, Ecosystem::Npm)),
-        "pyproject.toml" => Some((ManifestKind::Python, Ecosystem::Pypi)),
+        "Cargo.toml" => Some(ManifestKind::Cargo),
+        "package.json" => Some(ManifestKind::Npm),
+        "pyproject.toml" => Some(ManifestKind::Python),
+        "Gemfile" => Some(ManifestKind::Ruby),
+        "composer.json" => Some(ManifestKind::Composer),
+        "build.gradle" | "build.gradle.kts" => Some(ManifestKind::Gradle),
+        name if is_dotnet_project(name) => Some(ManifestKind::Dotnet),
         _ => None,
     };
-    if let Some((kind, _)) = manifest.filter(|(_, ecosystem)| ecosystems.contains(ecosystem)) {
+    if let Some(kind) = manifest.filter(|kind| ecosystems.contains(&kind.ecosystem())) {
         tree.manifests.push((path, kind));
     } else if unsupported_ecosystem(name).is_some_and(|ecosystem| ecosystem.is_none_or(|it| ecosystems.contains(&it))) {
         tree.unsupported.push(path);
@@ -116,7 +179,17 @@ pub fn lock_kind(path: &str) -> Option<LockKind> {
         "poetry.lock" => Some(LockKind::PoetryLock),
         "uv.lock" => Some(LockKind::UvLock),
         "go.mod" => Some(LockKind::GoMod),
+        "yarn.lock" => Some(LockKind::YarnLock),
+        "pnpm-lock.yaml" => Some(LockKind::PnpmLock),
+        "Gemfile.lock" | "gems.locked" => Some(LockKind::GemfileLock),
+        "composer.lock" => Some(LockKind::ComposerLock),
+        "gradle.lockfile" | "buildscript-gradle.lockfile" => Some(LockKind::GradleLock),
+        "packages.lock.json" => Some(LockKind::NugetLock),
+        "installed" if ends_with(folder, "lib/apk/db") => Some(LockKind::ApkInstalled),
+        "rpmdb.sqlite" if is_rpm_folder(folder) => Some(LockKind::RpmSqlite),
+        "Packages.db" if is_rpm_folder(folder) => Some(LockKind::RpmNdb),
         "status" if folder == "var/lib/dpkg" || folder.ends_with("/var/lib/dpkg") => Some(LockKind::DpkgStatus),
+        _ if name.ends_with(".lockfile") && ends_with(folder, "gradle/dependency-locks") => Some(LockKind::GradleLock),
         _ => {
             let stem = name.strip_suffix(".txt")?;
             let in_folder = folder == "requirements" || folder.ends_with("/requirements");
@@ -128,13 +201,50 @@ pub fn lock_kind(path: &str) -> Option<LockKind> {
     }
 }
 
+/// The folders of rpm's database, with a slash at the end.
+pub const RPM_FOLDERS: [&str; 2] = ["var/lib/rpm/", "usr/lib/sysimage/rpm/"];
+
+fn is_rpm_folder(folder: &str) -> bool {
+    RPM_FOLDERS.iter().any(|known| ends_with(folder, known.trim_end_matches('/')))
+}
+
+/// rpm's database before version 4.16, where no newer one lies beside it.
+fn has_berkeley_database(files: &BTreeSet<String>) -> bool {
+    files.contains("Packages") && !files.contains("rpmdb.sqlite") && !files.contains("Packages.db")
+}
+
+fn is_dotnet_project(name: &str) -> bool {
+    DOTNET_PROJECTS.iter().any(|end| name.ends_with(end))
+}
+
+/// What is installed in a folder, by its place.
+fn installed_kind(path: &str) -> Option<LockKind> {
+    let (parent, name) = path.rsplit_once('/')?;
+    let (above, last) = parent.rsplit_once('/').unwrap_or(("", parent));
+    match name {
+        "site-packages" | "dist-packages" if last.starts_with("python") => Some(LockKind::PythonInstalled),
+        "node_modules" if ends_with(parent, "usr/lib") || ends_with(parent, "usr/local/lib") => {
+            Some(LockKind::NodeInstalled)
+        }
+        // `ruby/gems/3.1.0/specifications`, and Debian's own place.
+        "specifications" if ends_with(above, "gems") || ends_with(above, "rubygems-integration") => {
+            Some(LockKind::GemInstalled)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a path ends with another, part by part.
+fn ends_with(path: &str, end: &str) -> bool {
+    path.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
 /// Known lock files that are not read; the inner `None` stands for an ecosystem this plugin knows nothing of.
 fn unsupported_ecosystem(name: &str) -> Option<Option<Ecosystem>> {
     match name {
-        "yarn.lock" | "pnpm-lock.yaml" | "bun.lock" | "bun.lockb" => Some(Some(Ecosystem::Npm)),
+        "bun.lock" | "bun.lockb" => Some(Some(Ecosystem::Npm)),
         "Pipfile.lock" | "pdm.lock" | "pylock.toml" => Some(Some(Ecosystem::Pypi)),
-        "Gemfile.lock" | "composer.lock" | "gradle.lockfile" | "packages.lock.json" | "mix.lock" | "pubspec.lock"
-        | "Package.resolved" => Some(None),
+        "mix.lock" | "pubspec.lock" | "Package.resolved" => Some(None),
         _ => None,
     }
 }
@@ -150,10 +260,24 @@ mod tests {
         for path in ["requirements.txt", "a/requirements-dev.txt", "requirements/base.txt", "dev-requirements.txt"] {
             assert_eq!(lock_kind(path), requirements, "{path}");
         }
-        for path in ["notes.txt", "status", "lib/dpkg/status", "Cargo.lock.bak", "requirements.in"] {
+        for path in [
+            "notes.txt",
+            "status",
+            "lib/dpkg/status",
+            "Cargo.lock.bak",
+            "requirements.in",
+            "rpmdb.sqlite",
+            "installed",
+            "a.lockfile",
+            "xlib/apk/db/installed",
+        ] {
             assert_eq!(lock_kind(path), None, "{path}");
         }
         assert_eq!(lock_kind("image/var/lib/dpkg/status"), Some(LockKind::DpkgStatus));
+        assert_eq!(lock_kind("usr/lib/apk/db/installed"), Some(LockKind::ApkInstalled));
+        assert_eq!(lock_kind("image/var/lib/rpm/rpmdb.sqlite"), Some(LockKind::RpmSqlite));
+        assert_eq!(lock_kind("usr/lib/sysimage/rpm/Packages.db"), Some(LockKind::RpmNdb));
+        assert_eq!(lock_kind("app/gradle/dependency-locks/x.lockfile"), Some(LockKind::GradleLock));
     }
 
     #[test]
@@ -171,6 +295,16 @@ mod tests {
             "vendor/a/Cargo.lock",
             "lib/target/go.mod",
             "web/yarn.lock",
+            "web/bun.lock",
+            "net/app.csproj",
+            "net/obj/packages.lock.json",
+            "var/lib/rpm/Packages",
+            "usr/lib/sysimage/rpm/Packages",
+            "usr/lib/sysimage/rpm/rpmdb.sqlite",
+            "lib/apk/db/installed",
+            "usr/lib/python3.12/site-packages/a.txt",
+            "usr/lib/node_modules/a.txt",
+            "usr/lib/ruby/gems/3.2.0/specifications/a.txt",
             "web/node_modules/a/package-lock.json",
             ".git/Cargo.lock",
             "skip/uv.lock",
@@ -183,9 +317,23 @@ mod tests {
         let everything = BTreeSet::from(Ecosystem::ALL);
         let tree = walk(root.path(), &[Glob::new("skip").unwrap()], &everything, &|| true);
         let locks: Vec<_> = tree.locks.iter().map(|(path, _)| path.as_str()).collect();
-        assert_eq!(locks, ["Cargo.lock", "lib/target/go.mod", "var/lib/dpkg/status.d"]);
-        assert_eq!(tree.manifests, [("Cargo.toml".to_owned(), ManifestKind::Cargo)]);
-        assert_eq!(tree.unsupported, ["web/yarn.lock"]);
+        let plain = [
+            "Cargo.lock",
+            "lib/apk/db/installed",
+            "lib/target/go.mod",
+            "usr/lib/sysimage/rpm/rpmdb.sqlite",
+            "var/lib/dpkg/status.d",
+            "web/yarn.lock",
+        ];
+        assert_eq!(locks, plain);
+        let expected = [("Cargo.toml", ManifestKind::Cargo), ("net/app.csproj", ManifestKind::Dotnet)];
+        assert_eq!(tree.manifests, expected.map(|(path, kind)| (path.to_owned(), kind)));
+        assert_eq!(tree.unsupported, ["var/lib/rpm/Packages", "web/bun.lock"]);
+        let more = walk_with(root.path(), &[Glob::new("skip").unwrap()], &everything, Installed::Read, &|| true);
+        let more: Vec<_> = more.locks.iter().map(|(path, _)| path.as_str()).filter(|it| !plain.contains(it)).collect();
+        let expected =
+            ["usr/lib/node_modules", "usr/lib/python3.12/site-packages", "usr/lib/ruby/gems/3.2.0/specifications"];
+        assert_eq!(more, expected);
         #[cfg(unix)]
         assert_eq!(tree.links, ["lib/Cargo.lock"]);
         assert!(tree.incomplete.is_empty());

@@ -82,6 +82,16 @@ fn maven() {
 }
 
 #[test]
+fn apk() {
+    ascending(
+        Order::Apk,
+        "0.1 < 1_alpha < 1_alpha1 < 1_alpha2 < 1_alpha10 < 1_beta < 1_pre1 < 1_rc < 1_rc1 < 1_rc1-r1 < 1 < 1-r0 < 1-r1 < 1-r10 < 1~ab12 < 1_git20200101 < 1_p1 < 1_p1-r1 < 1_p2 < 1a < 1b < 1b.1 < 1.0 < 1.01 < 1.01.1 < 1.1 < 1.1.0 < 1.2_alpha < 1.2 < 1.10 < 2",
+    );
+    ascending(Order::Apk, "1_alpha_rc1 < 1_alpha < 1_alpha1 < 1_alpha_p1 < 1");
+    no_versions(Order::Apk, &["", "v1", "1.", "1ab", "1-1", "1-r", "1_", "1_foo", "1~", "1-r1_p1", "1 2", "1~xyz"]);
+}
+
+#[test]
 fn debian() {
     ascending(
         Order::Debian,
@@ -137,7 +147,8 @@ fn ecosystems() {
         ("Rocky Linux:9", Some(Order::Rpm)),
         ("Go", Some(Order::Go)),
         ("Packagist", Some(Order::Packagist)),
-        ("Alpine:v3.18", None),
+        ("Alpine:v3.18", Some(Order::Apk)),
+        ("Bitnami", None),
         ("npm2", None),
         ("", None),
     ] {

@@ -1,34 +1,10 @@
 //! The dpkg database: `var/lib/dpkg/status`, or the files of `var/lib/dpkg/status.d` that images without a package manager have.
 
+pub use super::os_release::{Distribution, parse_os_release, set_distribution};
 use super::{MAX_CANDIDATES, finish, poetry_lock::mark_unneeded_as_direct};
 use crate::model::{Ecosystem, Package, Packages};
 use orch_plugin_kit::parse::ParseError;
 use std::collections::{BTreeMap, HashMap};
-
-/// The distribution, from `etc/os-release`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Distribution {
-    /// `debian`, `ubuntu`, ...
-    pub id: String,
-    /// `12`, `24.04`; the ones that are still being made have none.
-    pub version: Option<String>,
-}
-
-impl Default for Distribution {
-    fn default() -> Distribution {
-        Distribution { id: "debian".to_owned(), version: None }
-    }
-}
-
-/// Reads an `os-release` file: shell-like assignments.
-pub fn parse_os_release(text: &str) -> Distribution {
-    let value = |key: &str| {
-        let line = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('=')).next_back()?;
-        let value = line.trim().trim_matches(['"', '\'']).to_owned();
-        (!value.is_empty()).then_some(value)
-    };
-    Distribution { id: value("ID").unwrap_or_else(|| Distribution::default().id), version: value("VERSION_ID") }
-}
 
 /// Reads a status file.
 ///
@@ -74,15 +50,6 @@ pub fn parse(text: &str, _path: &str) -> Result<Packages, ParseError> {
     let mut found = finish(found)?;
     mark_unneeded_as_direct(&mut found);
     Ok(found)
-}
-
-/// Says which distribution the packages are of.
-pub fn set_distribution(found: &mut Packages, distribution: &Distribution) {
-    for package in &mut found.packages {
-        package.group = Some(distribution.id.clone());
-        let version = distribution.version.as_ref().map(|version| format!("-{version}")).unwrap_or_default();
-        package.qualifiers.insert("distro", format!("{}{version}", distribution.id));
-    }
 }
 
 struct Paragraph {

@@ -1,7 +1,7 @@
 //! `package-lock.json` and `npm-shrinkwrap.json`, lockfileVersion 2 and 3: the `packages` map from place to package. The older
 //! `dependencies` tree of version 2 says the same again and is not read.
 
-use super::{check_count, finish, git_origin, shorten, without_credentials};
+use super::{check_count, finish, git_origin, json_error, without_credentials};
 use crate::model::{Ecosystem, FileHash, Origin, Package, Packages, Scope};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -52,10 +52,7 @@ const LONGEST_PLACE: usize = 4096;
 pub fn parse(text: &str, _path: &str) -> Result<Packages, ParseError> {
     // An editor on Windows may have put a byte order mark in front; npm reads over it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let file: File = serde_json::from_str(text).map_err(|error| ParseError {
-        line: u32::try_from(error.line()).ok().filter(|line| *line > 0),
-        reason: shorten(&error.to_string()),
-    })?;
+    let file: File = serde_json::from_str(text).map_err(|error| json_error(&error))?;
     let Some(mut entries) = file.packages else {
         let version = file.lockfile_version.unwrap_or(1);
         return Err(ParseError::whole(format!(
@@ -135,15 +132,17 @@ fn package(place: &str, entry: &Entry) -> Package {
     package
 }
 
-fn origin(resolved: &str) -> Origin {
-    const REGISTRY: &str = "https://registry.npmjs.org/";
+/// Where an address of a tarball, a repository or a file leads.
+pub(crate) fn origin(resolved: &str) -> Origin {
+    // The second is a name of the first that Yarn writes.
+    const REGISTRIES: [&str; 2] = ["https://registry.npmjs.org/", "https://registry.yarnpkg.com/"];
     if resolved.starts_with("git") {
         return git_origin(resolved);
     }
     if let Some(path) = resolved.strip_prefix("file:") {
         return Origin::Path(path.to_owned());
     }
-    if resolved.starts_with(REGISTRY) || !resolved.contains("://") {
+    if REGISTRIES.iter().any(|registry| resolved.starts_with(registry)) || !resolved.contains("://") {
         return Origin::Registry;
     }
     // Registries, whoever runs them, serve a package's files below `<name>/-/`.
@@ -166,7 +165,7 @@ fn registry_of(address: &str) -> Option<String> {
 }
 
 /// Reads Subresource Integrity text: `sha512-<base64>`, several of them between blanks, options after `?`.
-fn integrity(text: &str) -> Vec<FileHash> {
+pub(crate) fn integrity(text: &str) -> Vec<FileHash> {
     let decode = |part: &str| {
         let (algorithm, encoded) = part.split_once('-')?;
         let bytes = STANDARD.decode(encoded.split('?').next()?).ok()?;
@@ -205,7 +204,7 @@ fn resolve<'a>(place: &str, name: &str, entries: &'a BTreeMap<String, Entry>) ->
 }
 
 /// JSON has no positions after reading, so the lines are found by the keys as npm writes them: one on a line, indented.
-fn lines_of_keys(text: &str) -> HashMap<&str, u32> {
+pub(crate) fn lines_of_keys(text: &str) -> HashMap<&str, u32> {
     let mut lines = HashMap::new();
     for (number, line) in text.lines().enumerate().skip(1) {
         let trimmed = line.trim();

@@ -1,8 +1,9 @@
 //! `uv.lock`. The file names its own roots (editable and virtual packages), so what is optional or for development is found by
 //! walking from them.
 
+use super::scopes::{Links, OptionalEdges, set_scopes};
 use super::{LineIndex, MAX_CANDIDATES, by_name, check_count, finish, git_origin, read_toml, without_credentials};
-use crate::model::{Ecosystem, FileHash, Origin, Package, Packages, Scope};
+use crate::model::{Ecosystem, FileHash, Origin, Package, Packages};
 use crate::purl::pypi_name;
 use orch_plugin_kit::parse::ParseError;
 use serde::Deserialize;
@@ -84,14 +85,9 @@ pub fn parse(text: &str, _path: &str) -> Result<Packages, ParseError> {
         found.packages[from].dependencies = [&plain[..], &optional[..], &dev[..]].concat();
         links.push(Links { plain, optional, dev });
     }
-    set_scopes(&mut found.packages, &links);
+    // Extras of other packages are in the file only if somebody asked for them, so their edges are plain.
+    set_scopes(&mut found.packages, &links, OptionalEdges::AskedFor);
     finish(found)
-}
-
-struct Links {
-    plain: Vec<usize>,
-    optional: Vec<usize>,
-    dev: Vec<usize>,
 }
 
 fn package(entry: &Entry, lines: &LineIndex) -> Package {
@@ -146,42 +142,10 @@ fn targets<'a>(
     found
 }
 
-/// Walks from the first-party packages: over plain edges for what is required, then over the roots' extras for what is
-/// optional, then over their groups for what is for development. Extras of other packages are in the file only if somebody
-/// asked for them, so their edges are plain.
-fn set_scopes(packages: &mut [Package], links: &[Links]) {
-    let is_root: Vec<bool> = packages.iter().map(|package| package.origin == Origin::FirstParty).collect();
-    if !is_root.contains(&true) {
-        return;
-    }
-    let mut reached: Vec<Option<Scope>> = vec![None; packages.len()];
-    for scope in [Scope::Required, Scope::Optional, Scope::Dev] {
-        let mut open: Vec<usize> = Vec::new();
-        for root in (0..packages.len()).filter(|index| is_root[*index]) {
-            let first = match scope {
-                Scope::Required => &links[root].plain,
-                Scope::Optional => &links[root].optional,
-                Scope::Dev => &links[root].dev,
-            };
-            reached[root] = Some(Scope::Required);
-            open.extend(first);
-        }
-        while let Some(index) = open.pop() {
-            if reached[index].is_none() {
-                reached[index] = Some(scope);
-                open.extend(links[index].plain.iter().chain(&links[index].optional));
-            }
-        }
-    }
-    for (package, scope) in packages.iter_mut().zip(reached) {
-        // What no root reaches is in the file for another platform or by mistake: listed, but not as needed.
-        package.scope = scope.unwrap_or(Scope::Optional);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Scope;
 
     #[test]
     fn scopes_come_from_the_roots() {
