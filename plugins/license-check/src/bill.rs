@@ -1,9 +1,13 @@
 //! The packages of a bill of materials with what it says of their licences: CycloneDX and SPDX, both as JSON.
 
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// A bill with more is none that anybody can read.
 pub const MAX_PACKAGES: usize = 100_000;
+
+/// What is longer is the text of a licence and not its name.
+const LONGEST_NAME: usize = 200;
 
 /// A package of a bill.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +45,9 @@ fn components(list: &Value, packages: &mut Vec<Package>) -> Result<(), String> {
         open.extend(component["components"].as_array().into_iter().flatten());
         // Files and the like have no licence of their own that anybody chose.
         let kind = component["type"].as_str().unwrap_or("library");
-        if matches!(kind, "file" | "data" | "device" | "machine-learning-model") {
+        // What the tree itself is made of is under the licence that its owner gives it.
+        let is_own = component["bom-ref"].as_str().is_some_and(|name| name.starts_with("first-party:"));
+        if is_own || matches!(kind, "file" | "data" | "device" | "machine-learning-model") {
             continue;
         }
         push(packages, component, component["purl"].as_str(), "version", of_component(&component["licenses"]))?;
@@ -66,17 +72,34 @@ fn of_component(licenses: &Value) -> Option<String> {
 
 fn spdx(bill: &Value) -> Result<Vec<Package>, String> {
     let mut packages = Vec::new();
+    let texts = extracted(&bill["hasExtractedLicensingInfos"]);
     for package in bill["packages"].as_array().into_iter().flatten() {
+        // As with CycloneDX: `orch/sbom` names the tree's own packages so, and what the whole bill is about.
+        let is_own = |id: &str| ["SPDXRef-first-party-", "SPDXRef-root-"].iter().any(|start| id.starts_with(start));
+        if package["SPDXID"].as_str().is_some_and(is_own) {
+            continue;
+        }
         let references = package["externalRefs"].as_array().into_iter().flatten();
         let purl = references
             .filter(|reference| reference["referenceType"] == "purl")
             .find_map(|reference| reference["referenceLocator"].as_str());
         let said = |key: &str| package[key].as_str().filter(|text| !matches!(*text, "NOASSERTION" | "NONE" | ""));
         // What somebody concluded comes before what the package says of itself.
-        let license = said("licenseConcluded").or_else(|| said("licenseDeclared")).map(str::to_owned);
+        let license = said("licenseConcluded").or_else(|| said("licenseDeclared"));
+        // A reference that stands alone is replaced by what it stands for.
+        let license = license.map(|text| (*texts.get(text).unwrap_or(&text)).to_owned());
         push(&mut packages, package, purl, "versionInfo", license)?;
     }
     Ok(packages)
+}
+
+/// The names of the licences that have no identifier, by the references to them.
+fn extracted(list: &Value) -> HashMap<&str, &str> {
+    let pairs = list.as_array().into_iter().flatten().filter_map(|info| {
+        let name = info["name"].as_str().or_else(|| info["extractedText"].as_str())?;
+        Some((info["licenseId"].as_str()?, name.trim()))
+    });
+    pairs.filter(|(_, name)| !name.is_empty() && name.len() <= LONGEST_NAME).collect()
 }
 
 fn push(
@@ -138,6 +161,8 @@ mod tests {
             { "type": "application", "name": "a", "components": [{ "name": "b", "version": "2" }, { "name": "f", "type": "file" }] }
         ] });
         check(&bill, &[("a", None), ("b@2", None)]);
+        let own = json!({ "bomFormat": "CycloneDX", "components": [{ "name": "a", "bom-ref": "first-party:npm/a" }, { "name": "b" }] });
+        check(&own, &[("b", None)]);
     }
 
     #[test]
@@ -147,8 +172,18 @@ mod tests {
               "externalRefs": [{ "referenceType": "purl", "referenceLocator": "pkg:deb/debian/a@1" }] },
             { "name": "b", "versionInfo": "1", "licenseConcluded": "ISC", "licenseDeclared": "MIT" },
             { "name": "c", "licenseDeclared": "NONE" },
-        ] });
-        check(&bill, &[("pkg:deb/debian/a@1", Some("MIT")), ("b@1", Some("ISC")), ("c", None)]);
+            { "name": "d", "SPDXID": "SPDXRef-first-party-npm-d" },
+            { "name": "e", "licenseDeclared": "LicenseRef-x" },
+            { "name": "f", "licenseDeclared": "LicenseRef-y" },
+        ], "hasExtractedLicensingInfos": [{ "licenseId": "LicenseRef-x", "name": "GPLv2+", "extractedText": "the text" }] });
+        let expected = [
+            ("pkg:deb/debian/a@1", Some("MIT")),
+            ("b@1", Some("ISC")),
+            ("c", None),
+            ("e", Some("GPLv2+")),
+            ("f", Some("LicenseRef-y")),
+        ];
+        check(&bill, &expected);
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub fn check(input: Input, host: &dyn Host) -> Result<Outcome<Output>, TaskError
             Err(reason) => findings.push(unread(&place, &reason)),
         }
     }
-    // The same package with the same licence in two bills is one.
+    // The same package with the same licence in two bills is one, whatever each calls it beside its package URL.
     let mut seen = BTreeSet::new();
     let total = packages.len() as u64;
     for (done, (package, place)) in packages.iter().enumerate() {
@@ -91,7 +91,7 @@ pub fn check(input: Input, host: &dyn Host) -> Result<Outcome<Output>, TaskError
             report::check_cancelled(host)?;
             host.progress(done as u64, Some(total), &package.name);
         }
-        if !seen.insert(package) {
+        if !seen.insert((&package.id, &package.license)) {
             continue;
         }
         output.packages += 1;

@@ -203,7 +203,7 @@ fn entry(component: &Component, is_root: bool) -> Entry<'_> {
 
 /// CycloneDX has one hash for each algorithm, of one file. A Python release has a file for each platform; which of them was
 /// installed is not known, so their hashes are written as properties instead.
-fn one_file(hashes: &BTreeSet<FileHash>) -> bool {
+pub(crate) fn one_file(hashes: &BTreeSet<FileHash>) -> bool {
     let mut by_algorithm: BTreeMap<&str, &str> = BTreeMap::new();
     let consistent = hashes.iter().all(|hash| *by_algorithm.entry(hash.algorithm).or_insert(&hash.hex) == hash.hex);
     let files: BTreeSet<&str> = hashes.iter().filter_map(|hash| hash.file.as_deref()).collect();

@@ -1,13 +1,13 @@
 //! The task `generate`: walk, read, merge, write, report.
 
-use crate::cyclonedx::{MEDIA_TYPE, write};
 use crate::merge::{Bill, merge, without_dev};
+use crate::{cyclonedx, spdx};
 use orch_plugin_kit::digest::sha256;
 use orch_plugin_kit::glob::Glob;
 use orch_plugin_kit::{report, tree};
 use orch_plugin_lockfiles::model::{Ecosystem, LockKind, Origin};
 use orch_plugin_lockfiles::read::LockFile;
-use orch_plugin_lockfiles::walk::{Tree, walk};
+use orch_plugin_lockfiles::walk::{Installed, Tree, walk_with};
 use orch_plugin_lockfiles::{manifests, read, review};
 use orch_sdk::{Finding, Host, Outcome, TaskError};
 use schemars::JsonSchema;
@@ -18,8 +18,25 @@ use std::path::Path;
 /// The mount that is read.
 const MOUNT: &str = "source";
 
-/// The artifact that is written.
-const ARTIFACT: &str = "sbom.cdx.json";
+/// A format of bills of materials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// CycloneDX 1.6 as JSON, in `sbom.cdx.json`.
+    Cyclonedx,
+    /// SPDX 2.3 as JSON, in `sbom.spdx.json`.
+    Spdx,
+}
+
+impl Format {
+    /// The artifact's name and media type.
+    fn artifact(self) -> (&'static str, &'static str) {
+        match self {
+            Format::Cyclonedx => ("sbom.cdx.json", cyclonedx::MEDIA_TYPE),
+            Format::Spdx => ("sbom.spdx.json", spdx::MEDIA_TYPE),
+        }
+    }
+}
 
 /// What `generate` takes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -43,6 +60,16 @@ pub struct Input {
     /// The time to write into the bill, as RFC 3339. Without it there is none, and the same tree gives the same bytes.
     #[serde(default)]
     pub timestamp: Option<String>,
+    /// The formats to write.
+    #[serde(default = "cyclonedx_only")]
+    pub format: BTreeSet<Format>,
+    /// Whether language packages that are installed in a system are read: those of Python, Node and Ruby.
+    #[serde(default)]
+    pub installed: bool,
+}
+
+fn cyclonedx_only() -> BTreeSet<Format> {
+    BTreeSet::from([Format::Cyclonedx])
 }
 
 fn yes() -> bool {
@@ -51,7 +78,16 @@ fn yes() -> bool {
 
 impl Default for Input {
     fn default() -> Input {
-        Input { name: None, version: None, exclude: Vec::new(), ecosystems: None, include_dev: true, timestamp: None }
+        Input {
+            name: None,
+            version: None,
+            exclude: Vec::new(),
+            ecosystems: None,
+            include_dev: true,
+            timestamp: None,
+            format: cyclonedx_only(),
+            installed: false,
+        }
     }
 }
 
@@ -68,8 +104,10 @@ pub struct Output {
     pub incomplete: bool,
     /// The lock files that were read.
     pub lockfiles: Vec<LockFileSummary>,
-    /// The bill itself.
+    /// The bill itself; in the first of its formats.
     pub artifact: ArtifactSummary,
+    /// The bill in each of its formats.
+    pub artifacts: Vec<ArtifactSummary>,
 }
 
 /// A lock file that was read.
@@ -102,7 +140,8 @@ pub struct ArtifactSummary {
 pub fn generate(input: Input, host: &dyn Host) -> Result<Outcome<Output>, TaskError> {
     let request = Request::new(input)?;
     let root = report::granted_mount(MOUNT, host)?;
-    let tree = walk(&root, &request.exclude, &request.ecosystems, &|| !host.is_cancelled());
+    let installed = if request.input.installed { Installed::Read } else { Installed::LeftOut };
+    let tree = walk_with(&root, &request.exclude, &request.ecosystems, installed, &|| !host.is_cancelled());
     report::check_cancelled(host)?;
     for link in &tree.links {
         host.info(&format!("`{link}` is a symbolic link and is not read"));
@@ -115,14 +154,33 @@ pub fn generate(input: Input, host: &dyn Host) -> Result<Outcome<Output>, TaskEr
     let incomplete = findings.iter().any(|finding| finding.status == orch_sdk::Status::Error);
 
     let bill = merge(&files, request.input.name.as_deref(), request.input.version.as_deref());
-    let bytes = write(&bill, request.input.timestamp.as_deref(), incomplete)
-        .map_err(|error| TaskError::Failed(format!("the bill of materials is no JSON: {error}")))?;
     report::emit(findings, host)?;
-    let written = report::store(ARTIFACT, MEDIA_TYPE, &bytes, host)?;
+    let mut artifacts = Vec::new();
+    for format in &request.input.format {
+        let timestamp = request.input.timestamp.as_deref();
+        let bytes = match format {
+            Format::Cyclonedx => cyclonedx::write(&bill, timestamp, incomplete),
+            Format::Spdx => spdx::write(&bill, timestamp, incomplete),
+        };
+        let bytes = bytes.map_err(|error| TaskError::Failed(format!("the bill of materials is no JSON: {error}")))?;
+        let (name, media_type) = format.artifact();
+        let written = report::store(name, media_type, &bytes, host)?;
+        artifacts.push(ArtifactSummary {
+            name: name.to_owned(),
+            digest: format!("sha256:{}", sha256(&bytes)),
+            written,
+        });
+    }
+    let [artifact, ..] = &artifacts[..] else {
+        return Err(TaskError::Failed("no format was written".to_owned()));
+    };
+    let artifact = artifact.clone();
     if files.is_empty() {
         host.warn("no lock file was found; the bill of materials is empty");
     }
-    Ok(Outcome::Succeeded(summary(&bill, &files, incomplete, &bytes, written)))
+    let (components, by_ecosystem, edges) = counts(&bill);
+    let lockfiles = files.iter().map(lock_file_summary).collect();
+    Ok(Outcome::Succeeded(Output { components, by_ecosystem, edges, incomplete, lockfiles, artifact, artifacts }))
 }
 
 /// The input after all checks.
@@ -142,6 +200,9 @@ impl Request {
         }
         if input.timestamp.as_deref().is_some_and(|time| !orch_plugin_kit::timestamp::is_rfc3339(time)) {
             return Err(wrong("timestamp", "is no RFC 3339 time such as `2026-01-31T12:00:00Z`".to_owned()));
+        }
+        if input.format.is_empty() {
+            return Err(wrong("format", "names no format; known are `cyclonedx` and `spdx`".to_owned()));
         }
         let globs = input.exclude.iter().map(|pattern| Glob::new(pattern));
         let exclude = globs.collect::<Result<_, _>>().map_err(|reason| wrong("exclude", reason))?;
@@ -190,24 +251,16 @@ fn missing_go_sums(root: &Path, files: &[LockFile]) -> Vec<Finding> {
     files.iter().filter(lacks).map(finding).collect()
 }
 
-fn summary(bill: &Bill, files: &[LockFile], incomplete: bool, bytes: &[u8], written: bool) -> Output {
+fn counts(bill: &Bill) -> (usize, BTreeMap<Ecosystem, usize>, usize) {
     let mut by_ecosystem = BTreeMap::new();
     for ecosystem in bill.components.iter().filter_map(|component| component.ecosystem) {
         *by_ecosystem.entry(ecosystem).or_insert(0) += 1;
     }
-    let lockfile = |file: &LockFile| LockFileSummary {
-        path: file.path.clone(),
-        kind: file.kind,
-        packages: file.found.packages.len(),
-    };
-    Output {
-        components: bill.components.len(),
-        by_ecosystem,
-        edges: bill.edges.values().map(BTreeSet::len).sum(),
-        incomplete,
-        lockfiles: files.iter().map(lockfile).collect(),
-        artifact: ArtifactSummary { name: ARTIFACT.to_owned(), digest: format!("sha256:{}", sha256(bytes)), written },
-    }
+    (bill.components.len(), by_ecosystem, bill.edges.values().map(BTreeSet::len).sum())
+}
+
+fn lock_file_summary(file: &LockFile) -> LockFileSummary {
+    LockFileSummary { path: file.path.clone(), kind: file.kind, packages: file.found.packages.len() }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub struct Component {
     pub purl: Option<String>,
     /// `None` for a root that no lock file names.
     pub ecosystem: Option<Ecosystem>,
-    /// The npm scope.
+    /// The npm scope, the vendor of a PHP package or the group of a Java library.
     pub group: Option<String>,
     /// The name.
     pub name: String,
@@ -30,6 +30,8 @@ pub struct Component {
     pub hashes: BTreeSet<FileHash>,
     /// All licences.
     pub licenses: BTreeSet<License>,
+    /// Where its code is fetched from, where that is a repository or an address of its own.
+    pub download: Option<String>,
     /// Further facts, by the last part of the property's name.
     pub properties: BTreeSet<(String, String)>,
     /// Where it is named: lock file and line.
@@ -154,19 +156,36 @@ impl Key {
     }
 }
 
+/// Whether names of an ecosystem have a first part that stands for their owner. The one of a system's package is its distribution.
+fn has_groups(ecosystem: Ecosystem) -> bool {
+    matches!(ecosystem, Ecosystem::Npm | Ecosystem::Composer | Ecosystem::Maven)
+}
+
+fn download(origin: &Origin) -> Option<String> {
+    match origin {
+        Origin::Git { url, commit } => {
+            let commit = commit.as_ref().map(|commit| format!("@{commit}")).unwrap_or_default();
+            Some(format!("git+{url}{commit}"))
+        }
+        Origin::Url(url) => Some(url.clone()),
+        _ => None,
+    }
+}
+
 impl Component {
     fn new(package: &Package, key: &Key) -> Component {
         Component {
             bom_ref: key.reference.clone(),
             purl: purl(package),
             ecosystem: Some(package.ecosystem),
-            group: package.group.clone().filter(|_| package.ecosystem == Ecosystem::Npm),
+            group: package.group.clone().filter(|_| has_groups(package.ecosystem)),
             name: package.name.clone(),
             version: package.version.clone(),
             first_party: package.origin == Origin::FirstParty,
             scope: package.scope,
             hashes: BTreeSet::new(),
             licenses: BTreeSet::new(),
+            download: download(&package.origin),
             properties: BTreeSet::new(),
             occurrences: BTreeSet::new(),
         }
@@ -184,6 +203,7 @@ impl Component {
             scope: Scope::Required,
             hashes: BTreeSet::new(),
             licenses: BTreeSet::new(),
+            download: None,
             properties: BTreeSet::new(),
             occurrences: BTreeSet::new(),
         }

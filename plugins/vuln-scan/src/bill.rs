@@ -59,6 +59,8 @@ struct SpdxPackage {
     id: String,
     #[serde(default)]
     name: Option<String>,
+    #[serde(rename = "sourceInfo", default)]
+    source_info: Option<String>,
     #[serde(rename = "externalRefs", default)]
     references: Option<Vec<SpdxReference>>,
 }
@@ -122,7 +124,11 @@ fn spdx(package: SpdxPackage) -> Entry {
     let mut references = package.references.into_iter().flatten();
     let purl = references.find(|it| it.kind.as_deref() == Some("purl")).and_then(|it| it.locator);
     let name = package.name.unwrap_or_default();
-    Entry { reference: if package.id.is_empty() { name } else { package.id }, purl, source: None }
+    // As `orch/sbom` writes it; other tools have it in the package URL.
+    let source =
+        package.source_info.as_deref().and_then(|info| info.split("; ").find_map(|it| it.strip_prefix("built from: ")));
+    let source = source.map(str::to_owned);
+    Entry { reference: if package.id.is_empty() { name } else { package.id }, purl, source }
 }
 
 #[cfg(test)]
@@ -146,6 +152,8 @@ mod tests {
         let text = r#"{ "spdxVersion": "SPDX-2.3", "packages": [{ "SPDXID": "SPDXRef-a", "externalRefs": [
             { "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": "pkg:npm/a@1" }] }] }"#;
         assert_eq!(parse(text).unwrap()[0].purl.as_deref(), Some("pkg:npm/a@1"));
+        let text = r#"{ "spdxVersion": "SPDX-2.3", "packages": [{ "SPDXID": "SPDXRef-a", "sourceInfo": "built from: kit (2); named in: x" }] }"#;
+        assert_eq!(parse(text).unwrap()[0].source.as_deref(), Some("kit (2)"));
     }
 
     #[test]

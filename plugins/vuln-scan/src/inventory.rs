@@ -18,10 +18,12 @@ pub struct Package {
     pub purl: Purl,
     /// The ecosystem as records name it.
     pub ecosystem: &'static str,
-    /// The release of a distribution: `12`.
+    /// The release of a distribution: `12`, `Leap 15.6`.
     pub release: Option<String>,
     /// The name that records know it by: of a Debian package, its source's.
     pub name: String,
+    /// Another name that records may know it by: of an RPM package, its source's, because distributions differ in which they use.
+    pub source_name: Option<String>,
     /// The version that is compared.
     pub version: String,
     /// The files and lines that name it.
@@ -132,12 +134,16 @@ impl Inventory {
         let (name, version) = source_package(&parsed, source, parsed.record_name(ecosystem), version);
         let release = release(&parsed);
         // The same version can be repaired in one release and not in another.
-        if matches!(parsed.kind.as_str(), "deb" | "rpm" | "apk") && release.is_none() {
+        let is_rolling = matches!(ecosystem, "Wolfi" | "Chainguard");
+        if matches!(parsed.kind.as_str(), "deb" | "rpm" | "apk") && release.is_none() && !is_rolling {
             skips.unreadable(skipped::PACKAGE, path, purl, "does not say which release it is of (`distro`)");
             return;
         }
         let places = BTreeSet::from([(path.to_owned(), line)]);
-        let package = Package { purl: parsed, ecosystem, release, name, version, places };
+        let written = source.or(parsed.qualifiers.get("upstream").map(String::as_str));
+        let source_name = written.filter(|_| parsed.kind == "rpm").and_then(name_of_source_rpm);
+        let source_name = source_name.filter(|source| *source != name).map(str::to_owned);
+        let package = Package { purl: parsed, ecosystem, release, name, source_name, version, places };
         self.packages.insert(purl.to_owned(), package);
     }
 }
@@ -167,9 +173,23 @@ fn source_package(purl: &Purl, source: Option<&str>, name: String, version: Stri
     (name, if at.is_empty() { version } else { at.to_owned() })
 }
 
-/// The release of the distribution: the number, also where a code name is written.
+/// The name in `name-version-release.src.rpm`.
+fn name_of_source_rpm(file: &str) -> Option<&str> {
+    let stem = file.strip_suffix(".src.rpm").or_else(|| file.strip_suffix(".nosrc.rpm"))?;
+    let (before, _release) = stem.rsplit_once('-')?;
+    before.rsplit_once('-').map(|(name, _version)| name).filter(|name| !name.is_empty())
+}
+
+/// The release of the distribution as records name it: the number, also where a code name is written.
 fn release(purl: &Purl) -> Option<String> {
     let distro = purl.qualifiers.get("distro")?.to_ascii_lowercase();
+    match purl.ecosystem() {
+        // These are rolling, and have no releases.
+        Some("Wolfi" | "Chainguard") => return None,
+        Some("openSUSE") => return opensuse_release(&distro),
+        Some("SUSE") => return suse_release(&distro),
+        _ => {}
+    }
     let release = distro.split_once('-').map_or(distro.as_str(), |(_, release)| release);
     let named = match release {
         "buster" => "10",
@@ -191,6 +211,27 @@ fn release(purl: &Purl) -> Option<String> {
         _ => named.to_owned(),
     };
     number.contains(|it: char| it.is_ascii_digit()).then_some(number)
+}
+
+/// `opensuse-leap-15.6` is `Leap 15.6`.
+fn opensuse_release(distro: &str) -> Option<String> {
+    if distro.contains("tumbleweed") {
+        return Some("Tumbleweed".to_owned());
+    }
+    let (name, number) = distro.rsplit_once('-').unwrap_or(("", distro));
+    let edition = if name.ends_with("leap-micro") { "Leap Micro" } else { "Leap" };
+    number.starts_with(|it: char| it.is_ascii_digit()).then(|| format!("{edition} {number}"))
+}
+
+/// `sles-15.5` is `15 SP5`; from version 16 on there are no service packs.
+fn suse_release(distro: &str) -> Option<String> {
+    let number = distro.rsplit_once('-').map_or(distro, |(_, number)| number);
+    let (major, minor) = number.split_once('.').unwrap_or((number, ""));
+    match (major.parse::<u32>().ok()?, minor) {
+        (..=15, "" | "0") => Some(major.to_owned()),
+        (..=15, pack) => Some(format!("{major} SP{pack}")),
+        _ => Some(number.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -215,6 +256,20 @@ mod tests {
         check("pkg:apk/alpine/kit@1-r0?distro=3.18.4", None, ("kit", "1-r0", Some("v3.18")));
         check("pkg:apk/alpine/kit-doc@1-r0?distro=alpine-3.18.4&upstream=kit", None, ("kit", "1-r0", Some("v3.18")));
         check("pkg:npm/kit@1", None, ("kit", "1", None));
+        check("pkg:apk/wolfi/kit@1-r0?distro=wolfi-20230201", None, ("kit", "1-r0", None));
+        for (distro, release) in [
+            ("opensuse-leap-15.6", "Leap 15.6"),
+            ("opensuse-tumbleweed-20240801", "Tumbleweed"),
+            ("opensuse-leap-micro-5.5", "Leap Micro 5.5"),
+            ("opensuse-15.6", "Leap 15.6"),
+        ] {
+            check(&format!("pkg:rpm/opensuse/kit@1-1?distro={distro}"), None, ("kit", "1-1", Some(release)));
+        }
+        for (distro, release) in [("sles-15.5", "15 SP5"), ("sles-15", "15"), ("sles-16.0", "16.0")] {
+            check(&format!("pkg:rpm/suse/kit@1-1?distro={distro}"), None, ("kit", "1-1", Some(release)));
+        }
+        assert_eq!(name_of_source_rpm("kit-all-1.2-3.el9.src.rpm"), Some("kit-all"));
+        assert_eq!((name_of_source_rpm("kit-1.src.rpm"), name_of_source_rpm("kit")), (None, None));
     }
 
     #[test]

@@ -49,7 +49,10 @@ impl<'a> Matcher<'a> {
         let packages: Vec<&Package> = inventory.packages.values().collect();
         let mut index: HashMap<&'static str, Names> = HashMap::new();
         for (number, package) in packages.iter().enumerate() {
-            index.entry(package.ecosystem).or_default().numbers.entry(&package.name).or_default().push(number);
+            let names = index.entry(package.ecosystem).or_default();
+            for name in std::iter::once(&package.name).chain(&package.source_name) {
+                names.numbers.entry(name).or_default().push(number);
+            }
         }
         Matcher { packages, index, matches: Vec::new(), read: 0, unknown: BTreeSet::new() }
     }
@@ -150,7 +153,7 @@ impl<'a> Matcher<'a> {
         record.affected().iter().filter_map(move |affected| {
             let named = affected.package.as_ref()?;
             let is_it = base(&named.ecosystem) == package.ecosystem
-                && normal_name(package.ecosystem, &named.name) == package.name
+                && has_name(package, &normal_name(package.ecosystem, &named.name))
                 && is_of_release(&named.ecosystem, package);
             is_it.then(|| (affected, Order::for_ecosystem(&named.ecosystem)))
         })
@@ -167,6 +170,10 @@ impl<'a> Matcher<'a> {
     }
 }
 
+fn has_name(package: &Package, name: &str) -> bool {
+    package.name == name || package.source_name.as_deref() == Some(name)
+}
+
 /// An ecosystem without its release.
 fn base(ecosystem: &str) -> &str {
     ecosystem.split(':').next().unwrap_or_default()
@@ -177,5 +184,9 @@ fn base(ecosystem: &str) -> &str {
 fn is_of_release(ecosystem: &str, package: &Package) -> bool {
     let Some((_, suffix)) = ecosystem.split_once(':') else { return true };
     let Some(release) = &package.release else { return true };
+    if package.ecosystem == "SUSE" {
+        // `SUSE:Linux Enterprise Module for Basesystem 15 SP5`: which module a package is of is not known, and its name says enough.
+        return suffix.strip_suffix(release.as_str()).is_some_and(|product| product.ends_with(' '));
+    }
     !suffix.starts_with("Pro:") && suffix.split(':').any(|part| part == release)
 }

@@ -67,7 +67,8 @@ pub fn fetch(base: &str, matcher: &mut Matcher, skips: &mut Skips, host: &dyn Ho
     let packages = matcher.packages().to_vec();
     let mut ids: BTreeSet<String> = BTreeSet::new();
     for some in packages.chunks(AT_ONCE) {
-        let mut queries: Vec<Query> = some.iter().map(|package| query(package)).collect();
+        // With their second names these are a thousand at most.
+        let mut queries: Vec<Query> = some.iter().flat_map(|package| queries(package)).collect();
         let mut pages = 0;
         while !queries.is_empty() {
             report::check_cancelled(host)?;
@@ -129,9 +130,16 @@ pub fn fetch(base: &str, matcher: &mut Matcher, skips: &mut Skips, host: &dyn Ho
     Ok(())
 }
 
-fn query<'a>(package: &'a Package) -> Query<'a> {
+/// The questions about a package: one for each name that records may know it by.
+fn queries(package: &Package) -> impl Iterator<Item = Query<'_>> {
+    std::iter::once(&package.name).chain(&package.source_name).map(|name| query(package, name))
+}
+
+fn query<'a>(package: &'a Package, name: &'a str) -> Query<'a> {
     let ecosystem = match &package.release {
         Some(release) if package.ecosystem == "Ubuntu" && release.ends_with(".04") => format!("Ubuntu:{release}:LTS"),
+        // Their records name products, of which a release has many; those of others are sorted out when they are compared.
+        Some(_) if matches!(package.ecosystem, "Red Hat" | "SUSE") => package.ecosystem.to_owned(),
         Some(release) => format!("{}:{release}", package.ecosystem),
         None => package.ecosystem.to_owned(),
     };
@@ -139,7 +147,7 @@ fn query<'a>(package: &'a Package) -> Query<'a> {
     let order = Order::for_ecosystem(package.ecosystem);
     let is_plain = order.is_some_and(|order| order != Order::Go && order.is_version(&package.version));
     let version = (is_plain && package.release.is_none()).then_some(package.version.as_str());
-    Query { package: Name { name: &package.name, ecosystem }, version, page_token: None }
+    Query { package: Name { name, ecosystem }, version, page_token: None }
 }
 
 fn send(host: &dyn Host, method: &str, url: &str, body: Vec<u8>) -> Result<HttpResponse, TaskError> {

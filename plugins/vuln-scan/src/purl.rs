@@ -59,8 +59,7 @@ impl Purl {
         })
     }
 
-    /// The ecosystem as the OSV schema names it; `None` for one that it does not know, or whose releases it names otherwise than package
-    /// URLs do (SUSE, openSUSE, openEuler).
+    /// The ecosystem as the OSV schema names it; `None` for one that it does not know, or whose releases are not known here (openEuler).
     pub fn ecosystem(&self) -> Option<&'static str> {
         Some(match (self.kind.as_str(), self.namespace.to_ascii_lowercase().as_str()) {
             ("cargo", _) => "crates.io",
@@ -77,11 +76,19 @@ impl Purl {
             ("githubactions", _) => "GitHub Actions",
             ("deb", "debian") => "Debian",
             ("deb", "ubuntu") => "Ubuntu",
+            ("conan", _) => "ConanCenter",
+            ("cran", _) => "CRAN",
+            ("hackage", _) => "Hackage",
             ("apk", "alpine") => "Alpine",
+            ("apk", "wolfi") => "Wolfi",
+            ("apk", "chainguard") => "Chainguard",
             ("rpm", "redhat" | "rhel") => "Red Hat",
             ("rpm", "almalinux") => "AlmaLinux",
             ("rpm", "rocky" | "rocky-linux" | "rockylinux") => "Rocky Linux",
             ("rpm", "mageia") => "Mageia",
+            ("rpm", "suse" | "sles") => "SUSE",
+            ("rpm", "opensuse") => "openSUSE",
+            ("rpm", namespace) if namespace.starts_with("opensuse-") => "openSUSE",
             _ => return None,
         })
     }
@@ -90,7 +97,7 @@ impl Purl {
     pub fn record_name(&self, ecosystem: &str) -> String {
         let whole = match (ecosystem, self.namespace.as_str()) {
             ("Maven", namespace) => format!("{namespace}:{}", self.name),
-            ("Debian" | "Ubuntu" | "Alpine", _) | (_, "") => self.name.clone(),
+            ("Debian" | "Ubuntu" | "Alpine" | "Wolfi" | "Chainguard", _) | (_, "") => self.name.clone(),
             _ if self.kind == "rpm" => self.name.clone(),
             (_, namespace) => format!("{namespace}/{}", self.name),
         };

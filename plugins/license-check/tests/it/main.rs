@@ -88,6 +88,34 @@ fn bills_of_several_tasks_are_one_and_other_json_is_passed_over() {
     assert_eq!((output.bills, output.packages, findings.len()), (2, 1, 0));
 }
 
+/// The two formats of `orch/sbom` say the same of every package.
+#[test]
+fn both_formats_of_one_bill_are_one() {
+    use orch_plugin_sbom::{Format, Input as BillInput, generate};
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sbom/cases/languages/tree");
+    let bills = |formats: &[Format]| {
+        let host = TestHost::new().with_mount("source", &tree);
+        let input = BillInput { format: formats.iter().copied().collect(), installed: true, ..BillInput::default() };
+        generate(input, &host).unwrap().succeeded().unwrap();
+        let text = |content: &[u8]| String::from_utf8(content.to_vec()).unwrap();
+        host.artifacts().iter().map(|it| (format!("bill/{}", it.name), text(&it.content))).collect::<Vec<_>>()
+    };
+    let check_all = |formats: &[Format]| {
+        let bills = bills(formats);
+        let bills: Vec<(&str, String)> = bills.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+        let (output, findings) = run(&bills, json!({ "allow": ["MIT"], "deny": ["GPL-2.0-only"] }));
+        let mut found: Vec<_> = findings.into_iter().map(|one| (one.rule, one.title)).collect();
+        found.sort();
+        (output.unwrap(), found)
+    };
+    let (cyclonedx, told) = check_all(&[Format::Cyclonedx]);
+    let (spdx, told_of_spdx) = check_all(&[Format::Spdx]);
+    assert!(cyclonedx.packages > 15 && !told.is_empty());
+    assert_eq!((spdx.packages, told_of_spdx), (cyclonedx.packages, told.clone()));
+    let (both, told_of_both) = check_all(&[Format::Cyclonedx, Format::Spdx]);
+    assert_eq!((both.bills, both.packages, told_of_both), (2, cyclonedx.packages, told));
+}
+
 #[test]
 fn a_broken_bill_is_a_finding_and_not_a_pass() {
     let (output, findings) = run(&[("a/sbom.cdx.json", r#"{ "bomFormat": "CycloneDX", "#.to_owned())], lists());

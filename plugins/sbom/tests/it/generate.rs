@@ -1,29 +1,12 @@
 //! The whole task on trees of fixtures.
 
-use crate::common::{Run, fixture, run};
+use crate::common::{Run, component, depends_on, fixture, properties, run};
 use orch_plugin_lockfiles::model::Ecosystem;
 use orch_plugin_sbom::{Input, generate};
 use orch_sdk::{Level, Status, TaskError, TestHost};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
-
-fn component<'a>(bill: &'a Value, reference: &str) -> &'a Value {
-    let components = bill["components"].as_array().unwrap();
-    let references = || components.iter().map(|it| it["bom-ref"].as_str().unwrap()).collect::<Vec<_>>();
-    components.iter().find(|it| it["bom-ref"] == reference).unwrap_or_else(|| panic!("{:#?}", references()))
-}
-
-fn depends_on(bill: &Value, reference: &str) -> Vec<String> {
-    let entry = bill["dependencies"].as_array().unwrap().iter().find(|it| it["ref"] == reference).expect(reference);
-    let targets = entry["dependsOn"].as_array().cloned().unwrap_or_default();
-    targets.iter().map(|target| target.as_str().unwrap().to_owned()).collect()
-}
-
-fn properties<'a>(component: &'a Value, name: &str) -> Vec<&'a str> {
-    let all = component["properties"].as_array().unwrap();
-    all.iter().filter(|it| it["name"] == format!("orch:sbom:{name}")).map(|it| it["value"].as_str().unwrap()).collect()
-}
 
 #[test]
 fn components_of_every_ecosystem() {
@@ -180,7 +163,7 @@ fn findings() {
         [
             "missing-integrity go/go.mod:8 Low Open",
             "lockfile-missing legacy/Cargo.toml Low Open",
-            "lockfile-unsupported legacy/Gemfile.lock Info Error",
+            "lockfile-unsupported legacy/mix.lock Info Error",
             "lockfile-missing legacy/package.json Low Open",
             "git-dependency py/requirements-dev.txt:1 Medium Open",
             "missing-integrity py/requirements.txt:7 Low Open",

@@ -3,23 +3,35 @@
 use crate::common::fixture;
 use orch_plugin_kit::parse::ParseError;
 use orch_plugin_lockfiles::model::{LockKind, Packages};
-use orch_plugin_lockfiles::parse::{cargo_lock, dpkg, go_mod, package_lock, poetry_lock, requirements, uv_lock};
+use orch_plugin_lockfiles::parse::{
+    apk, cargo_lock, composer_lock, dpkg, gemfile_lock, go_mod, gradle_lock, nuget_lock, package_lock, pnpm_lock,
+    poetry_lock, python_metadata, requirements, rpm, uv_lock, yarn_lock,
+};
 use orch_plugin_lockfiles::read::LockFile;
-use orch_plugin_sbom::cyclonedx;
+use orch_plugin_lockfiles::testing::rpm_database;
 use orch_plugin_sbom::merge::merge;
+use orch_plugin_sbom::{cyclonedx, spdx};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 type Parse = fn(&str, &str) -> Result<Packages, ParseError>;
 
-const PARSERS: [(LockKind, &str, Parse); 7] = [
-    (LockKind::CargoLock, "shop/rust/Cargo.lock", cargo_lock::parse),
-    (LockKind::PackageLock, "shop/web/package-lock.json", package_lock::parse),
-    (LockKind::Requirements, "shop/py/requirements.txt", requirements::parse),
-    (LockKind::PoetryLock, "shop/poet/poetry.lock", poetry_lock::parse),
-    (LockKind::UvLock, "shop/worker/uv.lock", uv_lock::parse),
-    (LockKind::GoMod, "shop/go/go.mod", go_mod::parse),
-    (LockKind::DpkgStatus, "image/var/lib/dpkg/status", dpkg::parse),
+const PARSERS: [(LockKind, &str, Parse); 15] = [
+    (LockKind::CargoLock, "tests/fixtures/shop/rust/Cargo.lock", cargo_lock::parse),
+    (LockKind::PackageLock, "tests/fixtures/shop/web/package-lock.json", package_lock::parse),
+    (LockKind::Requirements, "tests/fixtures/shop/py/requirements.txt", requirements::parse),
+    (LockKind::PoetryLock, "tests/fixtures/shop/poet/poetry.lock", poetry_lock::parse),
+    (LockKind::UvLock, "tests/fixtures/shop/worker/uv.lock", uv_lock::parse),
+    (LockKind::GoMod, "tests/fixtures/shop/go/go.mod", go_mod::parse),
+    (LockKind::DpkgStatus, "tests/fixtures/image/var/lib/dpkg/status", dpkg::parse),
+    (LockKind::ApkInstalled, "cases/systems/tree/alpine/lib/apk/db/installed", apk::parse),
+    (LockKind::YarnLock, "cases/languages/tree/yarn/yarn.lock", yarn_lock::parse),
+    (LockKind::YarnLock, "cases/languages/tree/berry/yarn.lock", yarn_lock::parse),
+    (LockKind::PnpmLock, "cases/languages/tree/pnpm/pnpm-lock.yaml", pnpm_lock::parse),
+    (LockKind::GemfileLock, "cases/languages/tree/ruby/Gemfile.lock", gemfile_lock::parse),
+    (LockKind::ComposerLock, "cases/languages/tree/php/composer.lock", composer_lock::parse),
+    (LockKind::GradleLock, "cases/languages/tree/java/gradle.lockfile", gradle_lock::parse),
+    (LockKind::NugetLock, "cases/languages/tree/dotnet/packages.lock.json", nuget_lock::parse),
 ];
 
 /// Parses, merges and writes, and checks what must hold for every bill.
@@ -34,6 +46,7 @@ fn whole_way(kind: LockKind, text: &str, parse: Parse) {
     assert!(bill.edges.values().flatten().all(|target| known.contains(target)));
     assert!(bill.components.iter().filter_map(|it| it.purl.as_ref()).all(|purl| purl.is_ascii()));
     cyclonedx::write(&bill, None, false).unwrap();
+    spdx::write(&bill, None, false).unwrap();
 }
 
 #[derive(Debug, Clone)]
@@ -91,6 +104,37 @@ proptest! {
         }
         let _ = go_mod::parse_sum(&text);
         let _ = dpkg::parse_os_release(&text);
+        let _ = python_metadata::parse(&text);
+    }
+
+    #[test]
+    fn lock_like_text(text in "([a-z@^/.-]{1,4}|[ \\[\\](),;@=<>~!#.:/\\\\\"'-]{1,3}|\n|\n  |\n    |\n      |version |dependencies:|GEM|specs:|: ){0,60}") {
+        for (kind, start, parse) in [
+            (LockKind::YarnLock, "a@1:\n  version \"1\"\n", yarn_lock::parse as Parse),
+            (LockKind::YarnLock, "__metadata:\n  version: 8\na@npm:1:\n  resolution: a@npm:1\n", yarn_lock::parse),
+            (LockKind::PnpmLock, "lockfileVersion: '9.0'\npackages:\n  a@1: {}\n", pnpm_lock::parse),
+            (LockKind::GemfileLock, "GEM\n  specs:\n    a (1)\n", gemfile_lock::parse),
+            (LockKind::GradleLock, "a:b:1=c\n", gradle_lock::parse),
+            (LockKind::ApkInstalled, "P:a\nV:1\n", apk::parse),
+        ] {
+            whole_way(kind, &format!("{start}{text}"), parse);
+        }
+    }
+
+    #[test]
+    fn changed_databases(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8), cut in any::<prop::sample::Index>()) {
+        let mut bytes = rpm_database();
+        for (at, value) in &changes {
+            let at = at.index(bytes.len());
+            bytes[at] = *value;
+        }
+        for length in [bytes.len(), cut.index(bytes.len())] {
+            if let Ok(found) = rpm::parse(std::io::Cursor::new(&bytes[..length])) {
+                let bill = merge(&[LockFile { path: "a/b".into(), kind: LockKind::RpmSqlite, found }], None, None);
+                cyclonedx::write(&bill, None, false).unwrap();
+                spdx::write(&bill, None, false).unwrap();
+            }
+        }
     }
 
     #[test]
@@ -102,7 +146,7 @@ proptest! {
     #[test]
     fn changed_fixtures(which in 0..PARSERS.len(), changes in prop::collection::vec(change(), 1..6)) {
         let (kind, path, parse) = PARSERS[which];
-        let text = std::fs::read_to_string(fixture(path)).unwrap();
+        let text = std::fs::read_to_string(fixture("../..").join(path)).unwrap();
         whole_way(kind, &apply(&text, &changes), parse);
     }
 }
@@ -118,6 +162,11 @@ fn deep_and_wide_files_end_soon() {
         "a\\\n".repeat(200_000),
         "replace a => b\n".repeat(100_000),
         "a.".repeat(200_000),
+        format!("__metadata:\n  version: 8\na: {}", "[".repeat(200_000)),
+        format!("lockfileVersion: '9.0'\n{}", "- ".repeat(200_000)),
+        format!("a@1:\n  version \"{}", "\\".repeat(200_000)),
+        format!("GEM\n  specs:\n    a (1)\n{}", "      a\n".repeat(100_000)),
+        format!("P:a\nV:1\nD:{}\n", "a ".repeat(200_000)),
     ];
     for text in &deep {
         for (kind, _, parse) in PARSERS {
@@ -130,6 +179,15 @@ fn deep_and_wide_files_end_soon() {
         .collect();
     let found = poetry_lock::parse(&same, "").unwrap();
     assert!(found.packages.iter().all(|package| package.dependencies.len() <= 32));
+    // The same in each of the new formats that finds packages by name.
+    let provided: String = (0..20_000).map(|number| format!("P:p{number}\nV:1\nD:a\np:a\n\n")).collect();
+    let found = apk::parse(&provided, "").unwrap();
+    assert!(found.packages.iter().all(|package| package.dependencies.len() <= 32));
+    let gems: String = (0..20_000).map(|number| format!("    a (1.{number})\n      a\n")).collect();
+    let found = gemfile_lock::parse(&format!("GEM\n  specs:\n{gems}"), "").unwrap();
+    assert!(found.packages.iter().all(|package| package.dependencies.len() <= 32));
+    let too_many_lines = "a:b:1\n".repeat(50_001);
+    assert!(gradle_lock::parse(&too_many_lines, "").unwrap_err().reason.contains("more than"));
     let too_many = "a==1\n".repeat(100_002);
     assert!(requirements::parse(&too_many, "").unwrap_err().reason.contains("more than"));
 }

@@ -3,4 +3,7 @@
 mod common;
 mod generate;
 mod hostile;
+mod languages;
 mod schema;
+mod spdx;
+mod systems;

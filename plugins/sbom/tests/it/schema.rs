@@ -1,13 +1,13 @@
 //! The bills are valid by the official JSON schema of CycloneDX 1.6. The schema is not kept here: the crate `serde-cyclonedx`
 //! ships it, and cargo knows where that crate's folder is.
 
-use crate::common::{fixture, run};
+use crate::common::{case, fixture, run, systems};
 use orch_plugin_sbom::Input;
 use serde_json::{Value, json};
 use std::process::Command;
 
-/// Asks cargo for the folder of the package and reads the schema in it.
-fn official_schema() -> Value {
+/// Asks cargo for the folder of a package and reads a schema in it.
+pub fn shipped_schema(of: &str, path: &str) -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let text = |arguments: &[&str]| {
         let output = Command::new(&cargo).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
@@ -22,15 +22,15 @@ fn official_schema() -> Value {
         ["metadata", "--format-version=1", "--offline", "--filter-platform", host, "--manifest-path", manifest];
     let metadata: Value = serde_json::from_str(&text(&arguments)).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    let package = packages.iter().find(|package| package["name"] == "serde-cyclonedx").unwrap();
+    let package = packages.iter().find(|package| package["name"] == of).unwrap();
     let folder = std::path::Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
-    serde_json::from_slice(&std::fs::read(folder.join("schemas/cyclonedx_1_6.json")).unwrap()).unwrap()
+    serde_json::from_slice(&std::fs::read(folder.join(path)).unwrap()).unwrap()
 }
 
 /// The schema with the two it refers to. Those are not in the crate: the list of SPDX identifiers is made from the crate `spdx`,
 /// and signatures, which this plugin never writes, are forbidden.
 fn validator() -> jsonschema::Validator {
-    let schema = official_schema();
+    let schema = shipped_schema("serde-cyclonedx", "schemas/cyclonedx_1_6.json");
     assert_eq!(schema["$id"], "http://cyclonedx.org/schema/bom-1.6.schema.json", "this is the official schema");
     let ids: Vec<&str> = spdx::identifiers::LICENSES.iter().map(|license| license.name).collect();
     let spdx = json!({ "$schema": "http://json-schema.org/draft-07/schema#", "type": "string", "enum": ids });
@@ -46,7 +46,7 @@ fn validator() -> jsonschema::Validator {
 }
 
 #[track_caller]
-fn check_valid(validator: &jsonschema::Validator, bill: &Value) {
+pub fn check_valid(validator: &jsonschema::Validator, bill: &Value) {
     let errors: Vec<String> =
         validator.iter_errors(bill).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:#?}");
@@ -55,10 +55,11 @@ fn check_valid(validator: &jsonschema::Validator, bill: &Value) {
 #[test]
 fn every_bill_is_valid() {
     let validator = validator();
-    for name in ["shop", "image"] {
+    let systems = systems();
+    for folder in [fixture("shop"), fixture("image"), case("languages"), systems.path().to_owned()] {
         for include_dev in [true, false] {
             let timestamp = include_dev.then(|| "2026-01-31T12:00:00Z".to_owned());
-            let bill = run(&fixture(name), Input { include_dev, timestamp, ..Input::default() }).bill;
+            let bill = run(&folder, Input { include_dev, timestamp, installed: true, ..Input::default() }).bill;
             assert!(!bill["components"].as_array().unwrap().is_empty());
             check_valid(&validator, &bill);
             let _: serde_cyclonedx::cyclonedx::v_1_6::CycloneDx = serde_json::from_value(bill).unwrap();

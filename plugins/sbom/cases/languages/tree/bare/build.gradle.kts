@@ -1,0 +1,3 @@
+dependencies {
+    implementation("org.gull.example:wing:4.1")
+}

@@ -1,0 +1,1 @@
+# not read, only its name is
