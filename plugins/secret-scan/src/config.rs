@@ -1,17 +1,20 @@
 //! Reads a rule file: gitleaks' TOML, with a few keys of our own. What is wrong with a type or an expression is an error that
-//! names file, rule and reason; a key that nobody knows is only a warning, because people's files vary.
+//! names file, line, rule and reason; a key that nobody knows is only a warning, because people's files vary.
 
 use crate::pattern::Pattern;
-use crate::rule::{Allowlist, Condition, Target};
+use crate::rule::{Allowlist, Condition, Required, Target};
+use crate::section::{Expressions, Section};
 use orch_sdk::Severity;
 use std::fmt;
-use toml::{Table, Value};
+use toml::de::DeTable;
 
 /// Why a rule file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// The file as the user knows it.
     pub file: String,
+    /// 1-based, where it is known.
+    pub line: Option<u32>,
     /// Where in it: `rule `x``, `allowlist 2`, or empty.
     pub place: String,
     /// What is wrong.
@@ -20,8 +23,12 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ConfigError { file, place, reason } = self;
-        if place.is_empty() { write!(f, "`{file}`: {reason}") } else { write!(f, "`{file}`: {place}: {reason}") }
+        let ConfigError { file, line, place, reason } = self;
+        write!(f, "`{file}`")?;
+        if let Some(line) = line {
+            write!(f, " line {line}")?;
+        }
+        if place.is_empty() { write!(f, ": {reason}") } else { write!(f, ": {place}: {reason}") }
     }
 }
 
@@ -32,6 +39,8 @@ impl std::error::Error for ConfigError {}
 #[expect(missing_docs, reason = "the keys of gitleaks' rule files; `rule::Rule` says what they mean")]
 pub struct RawRule {
     pub id: String,
+    /// Where it begins.
+    pub line: Option<u32>,
     pub description: Option<String>,
     pub severity: Option<Severity>,
     pub remediation: Option<String>,
@@ -45,6 +54,7 @@ pub struct RawRule {
     pub tags: Vec<String>,
     pub allowlists: Vec<Allowlist>,
     pub skip_report: bool,
+    pub required: Vec<Required>,
 }
 
 /// A rule file as written.
@@ -60,6 +70,8 @@ pub struct RawConfig {
     pub disabled_rules: Vec<String>,
     /// What the user should know, though the file can be used.
     pub warnings: Vec<String>,
+    /// The same, unless the history is scanned.
+    pub commit_warnings: Vec<String>,
 }
 
 /// Reads the text of a rule file; `file` is its name for messages.
@@ -75,20 +87,13 @@ pub(crate) fn parse_trusted(file: &str, text: &str) -> Result<RawConfig, ConfigE
     read(file, text, Expressions::Trust)
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Expressions {
-    Check,
-    Trust,
-}
-
 fn read(file: &str, text: &str, expressions: Expressions) -> Result<RawConfig, ConfigError> {
-    let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        let place = line.map_or_else(String::new, |line| format!("line {line}"));
-        ConfigError { file: file.into(), place, reason: error.message().to_owned() }
+    let table = DeTable::parse(text).map_err(|error| {
+        let line = error.span().map(|span| crate::section::line_at(text, span.start));
+        ConfigError { file: file.into(), line, place: String::new(), reason: error.message().to_owned() }
     })?;
     let mut config = RawConfig::default();
-    let top = Section { file, place: String::new(), table: &table, expressions };
+    let top = Section::top(file, text, table.get_ref(), expressions);
     top.warn_unknown(
         &["title", "description", "minVersion", "extend", "rules", "allowlist", "allowlists"],
         &mut config.warnings,
@@ -96,27 +101,31 @@ fn read(file: &str, text: &str, expressions: Expressions) -> Result<RawConfig, C
     for extend in top.sections("extend")? {
         extend.warn_unknown(&["useDefault", "disabledRules", "path", "url"], &mut config.warnings);
         for refused in ["path", "url"] {
-            if extend.table.contains_key(refused) {
-                return Err(extend.error(format!(
-                    "`extend.{refused}` is not supported: put the rules into this file, or use `extend.useDefault`"
-                )));
+            if extend.has(refused) {
+                return Err(extend.error_at(
+                    refused,
+                    format!("`extend.{refused}` is not supported: name several files in the input `config`, or use `extend.useDefault`"),
+                ));
             }
         }
         config.use_default = extend.boolean("useDefault")?.unwrap_or(false);
         config.disabled_rules = extend.strings("disabledRules")?;
     }
     for (index, section) in top.sections("rules")?.into_iter().enumerate() {
-        let rule = read_rule(index, section, &mut config.warnings)?;
-        if config.rules.iter().any(|other| other.id == rule.id) {
-            return Err(top.error(format!("there are two rules `{}`", rule.id)));
+        let rule = read_rule(index, section, &mut config)?;
+        if let Some(other) = config.rules.iter().find(|other| other.id == rule.id) {
+            let first = other.line.unwrap_or(0);
+            let reason = format!("there is a rule of this id at line {first} already; rename one");
+            let place = format!("rule `{}`", rule.id);
+            return Err(ConfigError { file: file.to_owned(), line: rule.line, place, reason });
         }
         config.rules.push(rule);
     }
-    config.allowlists = read_allowlists(&top, &mut config.warnings)?;
+    config.allowlists = read_allowlists(&top, &mut config)?;
     Ok(config)
 }
 
-fn read_rule(index: usize, mut section: Section, warnings: &mut Vec<String>) -> Result<RawRule, ConfigError> {
+fn read_rule(index: usize, mut section: Section, config: &mut RawConfig) -> Result<RawRule, ConfigError> {
     section.place = format!("rule {}", index + 1);
     let id = section.string("id")?.filter(|id| !id.is_empty()).ok_or_else(|| section.error("has no `id`"))?;
     section.place = format!("rule `{id}`");
@@ -137,32 +146,37 @@ fn read_rule(index: usize, mut section: Section, warnings: &mut Vec<String>) -> 
             "skipReport",
             "allowlist",
             "allowlists",
+            "required",
         ],
-        warnings,
+        &mut config.warnings,
     );
     let secret_group = match section.integer("secretGroup")? {
         None => None,
-        Some(group) => {
-            Some(usize::try_from(group).map_err(|_error| section.error("`secretGroup` cannot be negative"))?)
-        }
+        Some(group) => Some(
+            usize::try_from(group)
+                .map_err(|_error| section.error_at("secretGroup", "`secretGroup` cannot be negative"))?,
+        ),
     };
     let regex = section.string("regex")?;
     if let Some(regex) = regex.as_ref().filter(|_| section.expressions == Expressions::Check) {
-        let hir = Pattern::new(regex).parse().map_err(|reason| section.error(format!("`regex`: {reason}")))?;
+        let hir =
+            Pattern::new(regex).parse().map_err(|reason| section.error_at("regex", format!("`regex`: {reason}")))?;
         let groups = hir.properties().explicit_captures_len();
         if secret_group.is_some_and(|group| group > groups) {
-            return Err(section.error(format!("`secretGroup` is above the number of groups in `regex`, {groups}")));
+            let reason = format!("`secretGroup` is above the number of groups in `regex`, {groups}");
+            return Err(section.error_at("secretGroup", reason));
         }
     }
     let severity = match section.string("severity")? {
         None => None,
         Some(name) => Some(severity(&name).ok_or_else(|| {
-            section.error(format!("unknown severity `{name}` (known: info, low, medium, high, critical)"))
+            section
+                .error_at("severity", format!("unknown severity `{name}` (known: info, low, medium, high, critical)"))
         })?),
     };
     let path = section.string("path")?;
     if let Some(path) = path.as_ref().filter(|_| section.expressions == Expressions::Check) {
-        Pattern::new(path).parse().map_err(|reason| section.error(format!("`path`: {reason}")))?;
+        Pattern::new(path).parse().map_err(|reason| section.error_at("path", format!("`path`: {reason}")))?;
     }
     Ok(RawRule {
         description: section.string("description")?,
@@ -177,9 +191,30 @@ fn read_rule(index: usize, mut section: Section, warnings: &mut Vec<String>) -> 
         path,
         tags: section.strings("tags")?,
         skip_report: section.boolean("skipReport")?.unwrap_or(false),
-        allowlists: read_allowlists(&section, warnings)?,
+        allowlists: read_allowlists(&section, config)?,
+        required: read_required(&section, config)?,
+        line: section.line(),
         id,
     })
+}
+
+/// `[[rules.required]]`: other rules that have to find something near.
+fn read_required(rule: &Section, config: &mut RawConfig) -> Result<Vec<Required>, ConfigError> {
+    let mut all = Vec::new();
+    for section in rule.sections("required")? {
+        section.warn_unknown(&["id", "withinLines", "withinColumns"], &mut config.warnings);
+        let id = section.string("id")?.filter(|id| !id.is_empty());
+        let id = id.ok_or_else(|| section.error("has no `id`: name the rule that has to find something too"))?;
+        let distance = |key: &str| match section.integer(key)? {
+            None => Ok(None),
+            Some(distance) => u32::try_from(distance)
+                .map(Some)
+                .map_err(|_error| section.error_at(key, format!("`{key}` must be a number from 0 to {}", u32::MAX))),
+        };
+        let (within_lines, within_columns) = (distance("withinLines")?, distance("withinColumns")?);
+        all.push(Required { id, within_lines, within_columns, line: section.line() });
+    }
+    Ok(all)
 }
 
 fn severity(name: &str) -> Option<Severity> {
@@ -193,7 +228,7 @@ fn severity(name: &str) -> Option<Severity> {
     })
 }
 
-fn read_allowlists(parent: &Section, warnings: &mut Vec<String>) -> Result<Vec<Allowlist>, ConfigError> {
+fn read_allowlists(parent: &Section, config: &mut RawConfig) -> Result<Vec<Allowlist>, ConfigError> {
     let mut sections = parent.sections("allowlist")?;
     sections.extend(parent.sections("allowlists")?);
     let mut lists = Vec::with_capacity(sections.len());
@@ -211,30 +246,40 @@ fn read_allowlists(parent: &Section, warnings: &mut Vec<String>) -> Result<Vec<A
                 "commits",
                 "id",
             ],
-            warnings,
+            &mut config.warnings,
         );
-        lists.push(read_allowlist(&section, warnings)?);
+        lists.push(read_allowlist(&section, config)?);
     }
     Ok(lists)
 }
 
-fn read_allowlist(section: &Section, warnings: &mut Vec<String>) -> Result<Allowlist, ConfigError> {
+fn read_allowlist(section: &Section, config: &mut RawConfig) -> Result<Allowlist, ConfigError> {
     let target = match section.string("regexTarget")?.as_deref().map(str::to_ascii_lowercase).as_deref() {
         None | Some("" | "secret") => Target::Secret,
         Some("match") => Target::Match,
         Some("line") => Target::Line,
         Some(other) => {
-            return Err(section.error(format!("unknown `regexTarget` `{other}` (known: secret, match, line)")));
+            let reason = format!("unknown `regexTarget` `{other}` (known: secret, match, line)");
+            return Err(section.error_at("regexTarget", reason));
         }
     };
     let condition = match section.string("condition")?.as_deref().map(str::to_ascii_uppercase).as_deref() {
         None | Some("" | "OR" | "||") => Condition::Or,
         Some("AND" | "&&") => Condition::And,
-        Some(other) => return Err(section.error(format!("unknown `condition` `{other}` (known: OR, AND)"))),
+        Some(other) => {
+            return Err(section.error_at("condition", format!("unknown `condition` `{other}` (known: OR, AND)")));
+        }
     };
-    let commits = !section.strings("commits")?.is_empty();
-    if commits {
-        warnings.push(section.message("`commits` has no effect: a tree of files is scanned, not its history"));
+    let commits: Vec<String> = section.strings("commits")?.iter().map(|commit| commit.to_ascii_lowercase()).collect();
+    if !commits.is_empty() {
+        let text = "`commits` has no effect without the input `history`: a tree of files has no commits";
+        config.commit_warnings.push(section.message_at("commits", text));
+    }
+    for commit in &commits {
+        if !matches!(commit.len(), 40 | 64) || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            let text = format!("`commits`: `{commit}` fits no commit: write its 40 or 64 digits");
+            config.warnings.push(section.message_at("commits", &text));
+        }
     }
     Ok(Allowlist {
         paths: section.patterns("paths")?,
@@ -245,110 +290,4 @@ fn read_allowlist(section: &Section, warnings: &mut Vec<String>) -> Result<Allow
         target_rules: section.strings("targetRules")?,
         commits,
     })
-}
-
-/// A table of the file, and where it is for messages.
-struct Section<'a> {
-    file: &'a str,
-    place: String,
-    table: &'a Table,
-    expressions: Expressions,
-}
-
-impl<'a> Section<'a> {
-    fn error(&self, reason: impl Into<String>) -> ConfigError {
-        ConfigError { file: self.file.to_owned(), place: self.place.clone(), reason: reason.into() }
-    }
-
-    fn message(&self, text: &str) -> String {
-        self.error(text).to_string()
-    }
-
-    fn warn_unknown(&self, known: &[&str], warnings: &mut Vec<String>) {
-        let unknown = self.table.keys().filter(|key| !known.contains(&key.as_str()));
-        warnings.extend(unknown.map(|key| self.message(&format!("unknown key `{key}`, which has no effect"))));
-    }
-
-    fn wrong_type(&self, key: &str, wanted: &str, found: &Value) -> ConfigError {
-        self.error(format!("`{key}` must be {wanted}, not {}", found.type_str()))
-    }
-
-    fn string(&self, key: &str) -> Result<Option<String>, ConfigError> {
-        match self.table.get(key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(other) => Err(self.wrong_type(key, "a string", other)),
-        }
-    }
-
-    fn strings(&self, key: &str) -> Result<Vec<String>, ConfigError> {
-        match self.table.get(key) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(items)) => items
-                .iter()
-                .map(|item| {
-                    let text = item.as_str().map(str::to_owned);
-                    text.ok_or_else(|| self.wrong_type(key, "an array of strings", item))
-                })
-                .collect(),
-            Some(other) => Err(self.wrong_type(key, "an array of strings", other)),
-        }
-    }
-
-    fn patterns(&self, key: &str) -> Result<Vec<Pattern>, ConfigError> {
-        let compile = |text: String| {
-            let pattern = Pattern::new(text);
-            if self.expressions == Expressions::Trust {
-                return Ok(pattern);
-            }
-            match pattern.parse() {
-                Ok(_) => Ok(pattern),
-                Err(reason) => Err(self.error(format!("`{key}`: `{}`: {reason}", pattern.source()))),
-            }
-        };
-        self.strings(key)?.into_iter().map(compile).collect()
-    }
-
-    fn boolean(&self, key: &str) -> Result<Option<bool>, ConfigError> {
-        match self.table.get(key) {
-            None => Ok(None),
-            Some(Value::Boolean(value)) => Ok(Some(*value)),
-            Some(other) => Err(self.wrong_type(key, "true or false", other)),
-        }
-    }
-
-    fn integer(&self, key: &str) -> Result<Option<i64>, ConfigError> {
-        match self.table.get(key) {
-            None => Ok(None),
-            Some(Value::Integer(value)) => Ok(Some(*value)),
-            Some(other) => Err(self.wrong_type(key, "an integer", other)),
-        }
-    }
-
-    fn number(&self, key: &str) -> Result<Option<f64>, ConfigError> {
-        match self.table.get(key) {
-            None => Ok(None),
-            Some(Value::Float(value)) => Ok(Some(*value)),
-            #[expect(clippy::cast_precision_loss, reason = "an entropy is a small number")]
-            Some(Value::Integer(value)) => Ok(Some(*value as f64)),
-            Some(other) => Err(self.wrong_type(key, "a number", other)),
-        }
-    }
-
-    /// The tables under `key`, which may be one table or an array of them.
-    fn sections(&self, key: &str) -> Result<Vec<Section<'a>>, ConfigError> {
-        let place = if self.place.is_empty() { format!("`{key}`") } else { format!("{}: `{key}`", self.place) };
-        let section = |table| Section { file: self.file, place: place.clone(), table, expressions: self.expressions };
-        match self.table.get(key) {
-            None => Ok(Vec::new()),
-            Some(Value::Table(table)) => Ok(vec![section(table)]),
-            Some(Value::Array(items)) => items
-                .iter()
-                .map(|item| {
-                    item.as_table().map(section).ok_or_else(|| self.wrong_type(key, "an array of tables", item))
-                })
-                .collect(),
-            Some(other) => Err(self.wrong_type(key, "a table", other)),
-        }
-    }
 }

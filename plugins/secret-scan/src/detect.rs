@@ -1,14 +1,14 @@
 //! Searches one file: one pass for all keywords, then the rules whose keyword was met, near where it was met.
 
 use crate::config::ConfigError;
+use crate::keywords::Keywords;
 use crate::required::Reach;
-use crate::rule::{Rank, Rule, Seen};
+use crate::rule::{Allowlist, Rank, Required, Rule, Seen};
 use crate::ruleset::RuleSet;
 use crate::secret;
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 use regex_automata::{Anchored, Input};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 /// Comments that let the finds of their line pass; the first is known to users of gitleaks.
@@ -42,6 +42,8 @@ pub struct Found {
     pub entropy: f64,
     /// Which of the finds of this rule with the same secret in this file, from 0.
     pub occurrence: u32,
+    /// Commits for which an allowlist lets it pass.
+    pub allowed_in: Vec<String>,
 }
 
 /// What one file holds.
@@ -59,11 +61,13 @@ pub struct FileFinds {
 #[derive(Debug)]
 pub struct Detector {
     set: RuleSet,
-    keywords: Option<AhoCorasick>,
+    keywords: Option<Keywords>,
     /// Rules by keyword.
     wanting: Vec<Vec<usize>>,
     /// Rules without a keyword.
     always: Vec<usize>,
+    /// For each rule those that it requires, with lines and columns.
+    required: Vec<Vec<(usize, Required)>>,
     search: Search,
     hits: Vec<Hits>,
     touched: Vec<usize>,
@@ -83,6 +87,7 @@ struct Candidate {
     secret: Range<usize>,
     entropy: f64,
     allowed: bool,
+    allowed_in: Vec<String>,
 }
 
 impl Detector {
@@ -95,8 +100,13 @@ impl Detector {
         let mut wanting: Vec<Vec<usize>> = Vec::new();
         let mut words = Vec::new();
         let mut always = Vec::new();
+        let place = |id: &str| set.rules.iter().position(|rule| rule.id == id);
+        let with_place = |required: &Required| Some((place(&required.id)?, required.clone()));
+        let required: Vec<Vec<_>> =
+            set.rules.iter().map(|rule| rule.required.iter().filter_map(with_place).collect()).collect();
+        let needed: HashSet<usize> = required.iter().flatten().map(|(number, _)| *number).collect();
         for (number, rule) in set.rules.iter().enumerate() {
-            if rule.regex.is_none() || rule.skip_report {
+            if rule.regex.is_none() || (rule.skip_report && !needed.contains(&number)) {
                 continue;
             }
             if rule.keywords.is_empty() {
@@ -113,12 +123,9 @@ impl Detector {
                 }
             }
         }
-        // A DFA costs some hundred kilobytes and a few milliseconds, and reads a byte in one step whatever the keywords are.
-        let build =
-            || AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(&words);
-        let keywords = if words.is_empty() { None } else { Some(build().map_err(|error| error.to_string())?) };
+        let keywords = Keywords::new(&words)?;
         let hits = vec![Hits::default(); set.rules.len()];
-        Ok(Detector { keywords, wanting, always, search, hits, touched: Vec::new(), set })
+        Ok(Detector { keywords, wanting, always, required, search, hits, touched: Vec::new(), set })
     }
 
     /// The rules, by the index that [`Found::rule`] uses.
@@ -137,7 +144,8 @@ impl Detector {
         for (number, rule) in self.set.rules.iter().enumerate() {
             let fits = rule.regex.is_none() && !rule.skip_report;
             if fits && rule.path.as_ref().is_some_and(|pattern| pattern.is_match(path.as_bytes())) {
-                if self.is_allowed(rule, &Seen { path, secret: b"", matched: b"", line: b"" }) {
+                let seen = Seen { path, secret: b"", matched: b"", line: b"" };
+                if self.is_allowed(rule, &seen) {
                     finds.allowlisted += 1;
                 } else {
                     let (line, column, end_line, match_line, occurrence) = (0, 0, 0, 0, 0);
@@ -150,6 +158,7 @@ impl Detector {
                         match_line,
                         entropy: 0.0,
                         occurrence,
+                        allowed_in: self.allowed_in(rule, &seen),
                     });
                 }
             }
@@ -182,27 +191,33 @@ impl Detector {
             return Ok(FileFinds::default());
         }
         candidates.sort_by_key(|c| (c.secret.start, c.secret.end, c.rule));
-        Ok(report(&most_specific(candidates), content))
+        let candidates = self.complete(candidates, content);
+        Ok(report(most_specific(candidates), content))
     }
 
     fn find_keywords(&mut self, content: &[u8]) {
-        let Some(keywords) = &self.keywords else { return };
-        for hit in keywords.find_overlapping_iter(content) {
-            for number in &self.wanting[hit.pattern().as_usize()] {
-                let hits = &mut self.hits[*number];
-                if self.search == Search::NearKeywords
-                    && let Reach::Near { spellings, .. } = self.set.rules[*number].reach()
+        let Detector { set, keywords, wanting, search, hits, touched, .. } = self;
+        let Some(keywords) = keywords else { return };
+        keywords.find(content, &mut |word, place| {
+            for number in &wanting[word] {
+                let hits = &mut hits[*number];
+                if *search == Search::NearKeywords
+                    && let Reach::Near { spellings, .. } = set.rules[*number].reach()
                 {
-                    if spellings.as_ref().is_some_and(|all| !all.iter().any(|one| one == &content[hit.range()])) {
+                    if spellings.as_ref().is_some_and(|all| !all.iter().any(|one| one == &content[place.clone()])) {
                         continue;
                     }
-                    hits.spans.push(hit.range());
+                    hits.spans.push(place.clone());
                 }
                 if !hits.touched {
                     hits.touched = true;
-                    self.touched.push(*number);
+                    touched.push(*number);
                 }
             }
+        });
+        for number in touched {
+            // By their ends, so that the parts of the file around them rise too.
+            hits[*number].spans.sort_unstable_by_key(|span| (span.end, span.start));
         }
     }
 
@@ -245,6 +260,7 @@ impl Detector {
         let Some(pattern) = &rule.regex else { return Ok(()) };
         let regex = pattern.regex().map_err(|reason| ConfigError {
             file: "the rules".to_owned(),
+            line: None,
             place: format!("rule `{}`", rule.id),
             reason: format!("`regex`: {reason}"),
         })?;
@@ -269,16 +285,71 @@ impl Detector {
             }
             let seen = Seen { path, secret: text, matched: &content[matched.clone()], line: lines(content, &matched) };
             let allowed = self.is_allowed(rule, &seen);
-            out.push(Candidate { rule: number, rank: rule.rank(), matched, secret, entropy, allowed });
+            let allowed_in = self.allowed_in(rule, &seen);
+            out.push(Candidate { rule: number, rank: rule.rank(), matched, secret, entropy, allowed, allowed_in });
         }
         Ok(())
     }
 
     fn is_allowed(&self, rule: &Rule, seen: &Seen) -> bool {
-        let global = self.set.allowlists.iter();
-        let mut global = global.filter(|list| list.target_rules.is_empty() || list.target_rules.contains(&rule.id));
-        global.any(|list| list.allows(seen)) || rule.allowlists.iter().any(|list| list.allows(seen))
+        self.allowlists(rule).any(|list| list.allows(seen))
     }
+
+    fn allowed_in(&self, rule: &Rule, seen: &Seen) -> Vec<String> {
+        self.allowlists(rule)
+            .filter(|list| !list.commits.is_empty())
+            .flat_map(|list| list.allows_in(seen))
+            .cloned()
+            .collect()
+    }
+
+    fn allowlists<'a>(&'a self, rule: &'a Rule) -> impl Iterator<Item = &'a Allowlist> {
+        let global = self.set.allowlists.iter();
+        let global = global.filter(|list| list.target_rules.is_empty() || list.target_rules.contains(&rule.id));
+        global.chain(&rule.allowlists)
+    }
+
+    /// Leaves out finds of rules that require others which found nothing near, and the finds that only count for others.
+    fn complete(&self, candidates: Vec<Candidate>, content: &[u8]) -> Vec<Candidate> {
+        if candidates.iter().all(|one| self.required[one.rule].is_empty() && !self.set.rules[one.rule].skip_report) {
+            return candidates;
+        }
+        // Line and column by place, counted once for each place.
+        let mut starts: Vec<usize> = candidates.iter().map(|one| one.matched.start).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let mut counter = LineCounter { content, at: 0, line: 1 };
+        let places: HashMap<usize, (u32, u32)> =
+            starts.into_iter().map(|start| (start, (counter.line_of(start), column(content, start)))).collect();
+        let place = |one: &Candidate| places.get(&one.matched.start).copied().unwrap_or_default();
+        // What each rule found, by line, so that a file full of finds is not compared with itself.
+        let mut by_rule: HashMap<usize, Vec<(u32, u32)>> = HashMap::new();
+        for one in candidates.iter().filter(|one| !one.allowed) {
+            by_rule.entry(one.rule).or_default().push(place(one));
+        }
+        by_rule.values_mut().for_each(|places| places.sort_unstable());
+        let is_complete = |one: &Candidate| {
+            let (line, column) = place(one);
+            self.required[one.rule].iter().all(|(rule, required)| {
+                let others = by_rule.get(rule).map_or(&[][..], Vec::as_slice);
+                let lines = required.within_lines.unwrap_or(u32::MAX);
+                let from = others.partition_point(|other| other.0 < line.saturating_sub(lines));
+                let near = others[from..].iter().take_while(|other| other.0 <= line.saturating_add(lines));
+                let columns = required.within_columns.unwrap_or(u32::MAX);
+                near.into_iter().any(|other| other.1.abs_diff(column) <= columns)
+            })
+        };
+        let keep: Vec<bool> =
+            candidates.iter().map(|one| !self.set.rules[one.rule].skip_report && is_complete(one)).collect();
+        candidates.into_iter().zip(keep).filter_map(|(one, keep)| keep.then_some(one)).collect()
+    }
+}
+
+/// The 1-based column in characters: bytes that continue a character in UTF-8 do not count.
+fn column(content: &[u8], at: usize) -> u32 {
+    let line_start = memrchr(b'\n', &content[..at]).map_or(0, |newline| newline + 1);
+    let characters = content[line_start..at].iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+    u32::try_from(characters + 1).unwrap_or(u32::MAX)
 }
 
 /// The part of the file in which every match lies that holds the keyword at `hit`.
@@ -318,7 +389,7 @@ fn most_specific(candidates: Vec<Candidate>) -> Vec<Candidate> {
 }
 
 /// Counts lines, applies comments and numbers equal finds.
-fn report(candidates: &[Candidate], content: &[u8]) -> FileFinds {
+fn report(candidates: Vec<Candidate>, content: &[u8]) -> FileFinds {
     let mut finds = FileFinds::default();
     let mut occurrences: BTreeMap<(usize, &[u8]), u32> = BTreeMap::new();
     let mut counter = LineCounter { content, at: 0, line: 1 };
@@ -336,19 +407,17 @@ fn report(candidates: &[Candidate], content: &[u8]) -> FileFinds {
         let line = counter.line_of(start);
         let newlines =
             |span: Range<usize>| u32::try_from(memchr_iter(b'\n', &content[span]).count()).unwrap_or(u32::MAX);
-        let line_start = memrchr(b'\n', &content[..start]).map_or(0, |newline| newline + 1);
-        // Bytes that continue a character in UTF-8 do not count.
-        let characters = content[line_start..start].iter().filter(|byte| **byte & 0xC0 != 0x80).count();
         let occurrence = occurrences.entry((candidate.rule, &content[start..end])).or_insert(0);
         finds.found.push(Found {
             rule: candidate.rule,
             secret: start..end,
             line,
-            column: u32::try_from(characters + 1).unwrap_or(u32::MAX),
+            column: column(content, start),
             end_line: line + newlines(start..end.max(start + 1) - 1),
             match_line: line - newlines(candidate.matched.start.min(start)..start),
             entropy: candidate.entropy,
             occurrence: *occurrence,
+            allowed_in: candidate.allowed_in,
         });
         *occurrence += 1;
     }

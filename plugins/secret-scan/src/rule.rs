@@ -34,9 +34,24 @@ pub struct Rule {
     pub tags: Vec<String>,
     /// Finds to let pass.
     pub allowlists: Vec<Allowlist>,
-    /// gitleaks keeps such rules for use by other rules only.
+    /// Its finds only count for rules that require it.
     pub skip_report: bool,
+    /// Rules that have to find something near, or a find is none.
+    pub required: Vec<Required>,
     pub(crate) reach: OnceCell<Reach>,
+}
+
+/// Another rule that has to find something too, in the same file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Required {
+    /// Its id.
+    pub id: String,
+    /// The two finds begin at most so many lines apart.
+    pub within_lines: Option<u32>,
+    /// They begin at most so many columns apart, each in its own line.
+    pub within_columns: Option<u32>,
+    /// Where the rule file says so.
+    pub line: Option<u32>,
 }
 
 /// How specific a rule is. Of finds on the same text only the most specific stay.
@@ -112,8 +127,8 @@ pub struct Allowlist {
     pub condition: Condition,
     /// Of a global list: only for these rules; all if empty.
     pub target_rules: Vec<String>,
-    /// Whether it names commits, which a tree does not have.
-    pub commits: bool,
+    /// Names of commits in lower case, whose finds it lets pass. A tree of files has none.
+    pub commits: Vec<String>,
 }
 
 /// A find, as an allowlist sees it.
@@ -132,6 +147,25 @@ pub struct Seen<'a> {
 impl Allowlist {
     /// Whether it lets the find pass.
     pub fn allows(&self, seen: &Seen) -> bool {
+        // A file has no commit, so a list that also asks for one does not fit.
+        self.fits(seen) && (self.condition == Condition::Or || self.commits.is_empty())
+    }
+
+    /// The commits for which it lets the find pass.
+    pub fn allows_in(&self, seen: &Seen) -> &[String] {
+        if self.condition == Condition::Or || self.has_no_other_check() || self.fits(seen) {
+            &self.commits
+        } else {
+            &[]
+        }
+    }
+
+    fn has_no_other_check(&self) -> bool {
+        self.paths.is_empty() && self.regexes.is_empty() && self.stopwords.is_empty()
+    }
+
+    /// Without regard to commits.
+    fn fits(&self, seen: &Seen) -> bool {
         let target = match self.target {
             Target::Secret => seen.secret,
             Target::Match => seen.matched,
@@ -146,10 +180,7 @@ impl Allowlist {
         match self.condition {
             Condition::Or => path() || regex() || stopword(),
             Condition::And => {
-                let has_any = !self.paths.is_empty() || !self.regexes.is_empty() || !self.stopwords.is_empty();
-                // A tree has no commits, so a list that also asks for one never fits.
-                has_any
-                    && !self.commits
+                !self.has_no_other_check()
                     && (self.paths.is_empty() || path())
                     && (self.regexes.is_empty() || regex())
                     && (self.stopwords.is_empty() || stopword())
@@ -159,8 +190,8 @@ impl Allowlist {
 
     /// Whether it lets a whole file pass unread: a list for all rules of which a fitting path is enough.
     pub fn allows_file(&self, path: &str) -> bool {
-        let path_is_enough =
-            self.condition == Condition::Or || (self.regexes.is_empty() && self.stopwords.is_empty() && !self.commits);
+        let path_is_enough = self.condition == Condition::Or
+            || (self.regexes.is_empty() && self.stopwords.is_empty() && self.commits.is_empty());
         self.target_rules.is_empty() && path_is_enough && self.paths.iter().any(|own| own.is_match(path.as_bytes()))
     }
 }

@@ -33,17 +33,23 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// For all rules, or those that they name.
     pub allowlists: Vec<Allowlist>,
-    /// What the user should know about the rule file.
+    /// What the user should know about the rule files.
     pub warnings: Vec<String>,
+    /// The same, unless the history is scanned.
+    pub commit_warnings: Vec<String>,
 }
 
 impl RuleSet {
+    fn empty() -> RuleSet {
+        RuleSet { rules: Vec::new(), allowlists: Vec::new(), warnings: Vec::new(), commit_warnings: Vec::new() }
+    }
+
     /// The built-in rules.
     ///
     /// # Errors
     /// None that a user can meet: a test reads them all.
     pub fn built_in() -> Result<RuleSet, ConfigError> {
-        let mut all = RuleSet { rules: Vec::new(), allowlists: Vec::new(), warnings: Vec::new() };
+        let mut all = RuleSet::empty();
         for (file, text) in BUILT_IN {
             let part = config::parse_trusted(file, text)?;
             all.warnings.extend(part.warnings);
@@ -58,34 +64,73 @@ impl RuleSet {
     /// # Errors
     /// What is wrong with the file.
     pub fn from_text(file: &str, text: &str) -> Result<RuleSet, ConfigError> {
-        let RawConfig { rules, allowlists, use_default, disabled_rules, warnings } = config::parse(file, text)?;
-        let empty = RuleSet { rules: Vec::new(), allowlists: Vec::new(), warnings: Vec::new() };
-        let mut all = if use_default { RuleSet::built_in()? } else { empty };
-        all.warnings.extend(warnings);
-        for id in &disabled_rules {
-            let before = all.rules.len();
-            all.rules.retain(|rule| rule.id != *id);
-            if all.rules.len() == before {
-                all.warnings.push(format!("`{file}`: `disabledRules` names `{id}`, which is no built-in rule"));
+        RuleSet::from_texts(&[(file, text)])
+    }
+
+    /// The rules of several files, by name and text. Each extends those before it, as one file extends the built-in rules; these
+    /// come first if any file says so.
+    ///
+    /// # Errors
+    /// What is wrong with one of them.
+    pub fn from_texts(files: &[(&str, &str)]) -> Result<RuleSet, ConfigError> {
+        let parsed: Result<Vec<_>, _> =
+            files.iter().map(|(file, text)| Ok((*file, config::parse(file, text)?))).collect();
+        let parsed = parsed?;
+        let use_default = parsed.iter().any(|(_, config)| config.use_default);
+        let mut all = if use_default { RuleSet::built_in()? } else { RuleSet::empty() };
+        let mut targets = Vec::new();
+        for (file, config) in parsed {
+            targets.extend(config.allowlists.iter().flat_map(|list| &list.target_rules).map(|id| (file, id.clone())));
+            all.extend(file, config)?;
+        }
+        // A later file may bring what an earlier one names.
+        for (file, id) in targets {
+            if !all.rules.iter().any(|rule| rule.id == id) {
+                all.warnings.push(format!("`{file}`: `targetRules` names `{id}`, which is no rule here"));
             }
         }
+        Ok(all)
+    }
+
+    fn extend(&mut self, file: &str, config: RawConfig) -> Result<(), ConfigError> {
+        let RawConfig { rules, allowlists, disabled_rules, warnings, commit_warnings, .. } = config;
+        self.warnings.extend(warnings);
+        self.commit_warnings.extend(commit_warnings);
+        for id in &disabled_rules {
+            let before = self.rules.len();
+            self.rules.retain(|rule| rule.id != *id);
+            if self.rules.len() == before {
+                self.warnings.push(format!("`{file}`: `disabledRules` names `{id}`, which is no rule before it"));
+            }
+        }
+        let mut required = Vec::new();
         for raw in rules {
-            match all.rules.iter_mut().find(|rule| rule.id == raw.id) {
+            required.extend(raw.required.iter().map(|required| (raw.id.clone(), required.clone())));
+            match self.rules.iter_mut().find(|rule| rule.id == raw.id) {
                 Some(rule) => amend(rule, raw),
                 None if raw.regex.is_none() && raw.path.is_none() => {
-                    let reason = "needs `regex` or `path`".to_owned();
-                    return Err(ConfigError { file: file.into(), place: format!("rule `{}`", raw.id), reason });
+                    let reason = "needs `regex` or `path`; only a rule of an earlier file can go without".to_owned();
+                    let place = format!("rule `{}`", raw.id);
+                    return Err(ConfigError { file: file.into(), line: raw.line, place, reason });
                 }
-                None => all.rules.push(finish(raw)),
+                None => self.rules.push(finish(raw)),
             }
         }
-        for target in allowlists.iter().flat_map(|list| &list.target_rules) {
-            if !all.rules.iter().any(|rule| rule.id == *target) {
-                all.warnings.push(format!("`{file}`: `targetRules` names `{target}`, which is no rule here"));
-            }
+        for (id, required) in required {
+            let other = self.rules.iter().find(|rule| rule.id == required.id);
+            let reason = match other {
+                Some(other) if other.id == id => "a rule cannot require itself".to_owned(),
+                Some(other) if other.regex.is_none() => {
+                    format!("`{}` has no `regex`, so it finds nothing in a file that could be near", required.id)
+                }
+                Some(_) => continue,
+                None => format!("`{}` is no rule of this file or one before it", required.id),
+            };
+            let place = format!("rule `{id}`: `required`");
+            return Err(ConfigError { file: file.into(), line: required.line, place, reason });
         }
-        all.allowlists.extend(allowlists);
-        Ok(all)
+        self.allowlists.extend(allowlists);
+        Ok(())
     }
 }
 
@@ -112,6 +157,7 @@ fn amend(rule: &mut Rule, raw: RawRule) {
     rule.keywords.extend(raw.keywords);
     rule.tags.extend(raw.tags);
     rule.allowlists.extend(raw.allowlists);
+    rule.required.extend(raw.required);
     rule.skip_report = raw.skip_report;
     rule.reach = OnceCell::new();
 }
@@ -131,6 +177,7 @@ fn finish(raw: RawRule) -> Rule {
         tags: raw.tags,
         allowlists: raw.allowlists,
         skip_report: raw.skip_report,
+        required: raw.required,
         reach: OnceCell::new(),
         id: raw.id,
     }

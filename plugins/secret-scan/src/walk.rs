@@ -34,6 +34,14 @@ impl Filter {
         let include = if include.is_empty() { None } else { Some(glob_set("include", include)?) };
         Ok(Filter { include, exclude: glob_set("exclude", exclude)?, gitignore })
     }
+
+    /// Whether a file of the history is wanted. Ignore files say nothing about it: it was committed.
+    pub fn wants(&self, path: &str) -> bool {
+        let mut folders = path.match_indices('/').map(|(at, _)| &path[..at]);
+        self.include.as_ref().is_none_or(|include| include.is_match(path))
+            && !self.exclude.is_match(path)
+            && (self.exclude.is_empty() || !folders.any(|folder| self.exclude.is_match(folder)))
+    }
 }
 
 fn glob_set(name: &str, globs: &[String]) -> Result<GlobSet, String> {
@@ -101,7 +109,7 @@ pub fn walk<E>(root: &Path, filter: &Filter, visit: &mut dyn FnMut(Entry) -> Res
         };
         let is_folder = child.kind.is_dir();
         let name = child.order.trim_end_matches('/');
-        // Our own history is another task's work, and a submodule's `.git` is a file.
+        // The history is read as such, and a submodule's `.git` is a file.
         if name == ".git" {
             continue;
         }

@@ -10,7 +10,8 @@ use std::path::Path;
 fn the_repository_is_clean() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let host = TestHost::new().with_mount("source", root);
-    let exclude = vec!["target".to_owned()];
+    // A case of ours has an archive that is cut off.
+    let exclude = vec!["target".to_owned(), "plugins/secret-scan/cases/archives/tree/dist/cut.zip".to_owned()];
     scan(Input { exclude, ..Input::default() }, &host).unwrap();
     let (planted, found): (Vec<_>, Vec<_>) = host.findings().into_iter().partition(|finding| {
         finding.location.as_ref().is_some_and(|at| at.path.starts_with("examples/release-gate/app/"))

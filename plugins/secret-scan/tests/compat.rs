@@ -3,7 +3,7 @@
 mod support;
 
 use orch_plugin_secret_scan::pattern::{Pattern, translate};
-use orch_plugin_secret_scan::{Input, scan};
+use orch_plugin_secret_scan::{FileList, Input, scan};
 use orch_sdk::{Severity, TaskError, TestHost};
 use support::{Tree, github_token};
 
@@ -118,35 +118,41 @@ fn rule_keys() {
 #[test]
 fn mistakes_name_file_rule_and_reason() {
     for (config, expected) in [
-        ("rules = 1", "`.gitleaks.toml`: `rules` must be a table, not integer"),
-        ("[[rules]]\nregex = 'a'", "`.gitleaks.toml`: rule 1: has no `id`"),
-        ("[[rules]]\nid = 'a'", "`.gitleaks.toml`: rule `a`: needs `regex` or `path`"),
-        ("[[rules]]\nid = 'a'\nregex = 'x('", "`.gitleaks.toml`: rule `a`: `regex`: unclosed group"),
-        ("[[rules]]\nid = 'a'\nregex = 3", "`.gitleaks.toml`: rule `a`: `regex` must be a string, not integer"),
+        ("rules = 1", "`.gitleaks.toml` line 1: `rules` must be a table, not integer"),
+        ("[[rules]]\nregex = 'a'", "`.gitleaks.toml` line 1: rule 1: has no `id`"),
+        (
+            "[[rules]]\nid = 'a'",
+            "`.gitleaks.toml` line 1: rule `a`: needs `regex` or `path`; only a rule of an earlier file can go without",
+        ),
+        ("[[rules]]\nid = 'a'\nregex = 'x('", "`.gitleaks.toml` line 3: rule `a`: `regex`: unclosed group"),
+        ("[[rules]]\nid = 'a'\nregex = 3", "`.gitleaks.toml` line 3: rule `a`: `regex` must be a string, not integer"),
         (
             "[[rules]]\nid = 'a'\nregex = 'x'\nkeywords = 'x'",
-            "`.gitleaks.toml`: rule `a`: `keywords` must be an array of strings, not string",
+            "`.gitleaks.toml` line 4: rule `a`: `keywords` must be an array of strings, not string",
         ),
         (
             "[[rules]]\nid = 'a'\nregex = '(x)'\nsecretGroup = 2",
-            "`.gitleaks.toml`: rule `a`: `secretGroup` is above the number of groups in `regex`, 1",
+            "`.gitleaks.toml` line 4: rule `a`: `secretGroup` is above the number of groups in `regex`, 1",
         ),
         (
             "[[rules]]\nid = 'a'\nregex = 'x'\n[[rules]]\nid = 'a'\nregex = 'y'",
-            "`.gitleaks.toml`: there are two rules `a`",
+            "`.gitleaks.toml` line 4: rule `a`: there is a rule of this id at line 1 already; rename one",
         ),
         (
             "[[rules]]\nid = 'a'\nregex = 'x'\nseverity = 'bad'",
-            "`.gitleaks.toml`: rule `a`: unknown severity `bad` (known: info, low, medium, high, critical)",
+            "`.gitleaks.toml` line 4: rule `a`: unknown severity `bad` (known: info, low, medium, high, critical)",
         ),
-        ("[[allowlists]]\nregexes = ['a**?+(']", "`.gitleaks.toml`: allowlist 1: `regexes`: `a**?+(`: unclosed group"),
+        (
+            "[[allowlists]]\nregexes = ['a**?+(']",
+            "`.gitleaks.toml` line 2: allowlist 1: `regexes`: `a**?+(`: unclosed group",
+        ),
         (
             "[[allowlists]]\ncondition = 'XOR'",
-            "`.gitleaks.toml`: allowlist 1: unknown `condition` `XOR` (known: OR, AND)",
+            "`.gitleaks.toml` line 2: allowlist 1: unknown `condition` `XOR` (known: OR, AND)",
         ),
         (
             "[extend]\npath = 'other.toml'",
-            "`.gitleaks.toml`: `extend`: `extend.path` is not supported: put the rules into this file, or use `extend.useDefault`",
+            "`.gitleaks.toml` line 2: `extend`: `extend.path` is not supported: name several files in the input `config`, or use `extend.useDefault`",
         ),
     ] {
         check_error(config, expected);
@@ -158,10 +164,11 @@ fn what_has_no_effect_is_a_warning() {
     check_warnings(
         "colour = 1\n[extend]\nuseDefault = true\ndisabledRules = ['no-such']\n[[allowlists]]\ncommits = ['abc']\ntargetRules = ['gone']\n",
         &[
-            "`.gitleaks.toml`: unknown key `colour`, which has no effect",
-            "`.gitleaks.toml`: allowlist 1: `commits` has no effect: a tree of files is scanned, not its history",
-            "`.gitleaks.toml`: `disabledRules` names `no-such`, which is no built-in rule",
+            "`.gitleaks.toml` line 1: unknown key `colour`, which has no effect",
+            "`.gitleaks.toml` line 6: allowlist 1: `commits`: `abc` fits no commit: write its 40 or 64 digits",
+            "`.gitleaks.toml`: `disabledRules` names `no-such`, which is no rule before it",
             "`.gitleaks.toml`: `targetRules` names `gone`, which is no rule here",
+            "`.gitleaks.toml` line 6: allowlist 1: `commits` has no effect without the input `history`: a tree of files has no commits",
         ],
     );
 }
@@ -218,4 +225,103 @@ fn the_syntax_of_go() {
     for wrong in [r"(a)\1", "a\\", "[a", "(?=a)", "a)", r"\x{41"] {
         assert!(Pattern::new(wrong).regex().is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn several_files_extend_each_other() {
+    let token = github_token("several");
+    let tree = Tree::new(&[("a", &format!("{token}\nacme_1234abcd\nbeta-77\n")), ("docs/b", "acme_1234abcd")]);
+    let config = Tree::new(&[
+        ("default.toml", "[extend]\nuseDefault = true\n"),
+        ("one.toml", ONE),
+        ("two.toml", "[[rules]]\nid = 'acme'\nseverity = 'low'\n[[rules]]\nid = 'beta'\nregex = 'beta-\\d+'\n"),
+        (
+            "three.toml",
+            "[extend]\ndisabledRules = ['beta']\n[[allowlists]]\ntargetRules = ['acme']\npaths = ['^docs/']\n",
+        ),
+        ("wrong.toml", "\n\n[[rules]]\nid = 'acme'\nregex = '('\n"),
+    ]);
+    let host = || tree.host().with_mount("config", config.0.path());
+    let input = |names: &[&str]| Input {
+        config: Some(FileList(names.iter().map(|name| (*name).to_owned()).collect())),
+        ..Input::default()
+    };
+    for (names, expected) in [
+        (&["one.toml"][..], &["a:2 acme", "docs/b:1 acme"][..]),
+        (&["one.toml", "two.toml"], &["a:2 acme", "a:3 beta", "docs/b:1 acme"]),
+        (&["one.toml", "two.toml", "three.toml"], &["a:2 acme"]),
+        // The built-in rules come first wherever they are asked for.
+        (&["one.toml", "default.toml"], &["a:1 github-pat", "a:2 acme", "docs/b:1 acme"]),
+    ] {
+        let host = host();
+        let output = scan(input(names), &host).unwrap().succeeded().unwrap();
+        assert_eq!(host.findings().iter().map(support::place).collect::<Vec<_>>(), expected, "{names:?}");
+        assert_eq!(output.config, names.join(", "));
+    }
+    let host = host();
+    scan(input(&["one.toml", "two.toml"]), &host).unwrap();
+    assert_eq!(host.findings()[0].severity, Severity::Low);
+    for (names, reason) in [
+        (&["two.toml"][..], "`two.toml` line 1: rule `acme`: needs `regex` or `path`"),
+        (&["one.toml", "wrong.toml"], "`wrong.toml` line 5: rule `acme`: `regex`: unclosed group"),
+        (&["one.toml", "gone.toml"], "`config`: `gone.toml` cannot be read"),
+        (&[], "`config` is an empty list"),
+    ] {
+        match scan(input(names), &tree.host().with_mount("config", config.0.path())) {
+            Err(TaskError::InvalidInput(text)) => assert!(text.starts_with(reason), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn rules_that_require_others() {
+    const PAIR: &str = "[[rules]]\nid = 'secret'\nregex = 'sec_([a-z0-9]{8})'\n[[rules]]\nid = 'name'\nregex = 'user_[a-z0-9]{4}'\n\
+                        keywords = ['user_']\nskipReport = true\n[[rules.allowlists]]\nregexes = ['user_test']\n";
+    let pair =
+        |required: &str| PAIR.replacen("[[rules]]\nid = 'name'", &format!("{required}\n[[rules]]\nid = 'name'"), 1);
+    let near = pair("[[rules.required]]\nid = 'name'\nwithinLines = 1\n");
+    let alone = "sec_1234abcd\n";
+    let beside = "user_ab12 sec_1234abcd\n";
+    let apart = "user_ab12\n\n\nsec_1234abcd\nsec_aaaa1111 user_ab12\n";
+    for (config, content, expected) in [
+        (PAIR.to_owned(), alone, &["a:1 secret"][..]),
+        (near.clone(), alone, &[]),
+        (near.clone(), beside, &["a:1 secret"]),
+        (near.clone(), apart, &["a:4 secret", "a:5 secret"]),
+        (near.clone(), "user_ab12\n\nsec_1234abcd\n", &[]),
+        (near.clone(), "user_test\nsec_1234abcd\n", &[]),
+        (pair("[[rules.required]]\nid = 'name'\n"), "user_ab12\n\n\n\n\n\nsec_1234abcd\n", &["a:7 secret"]),
+        (
+            pair("[[rules.required]]\nid = 'name'\nwithinColumns = 3\n"),
+            "   user_ab12\n\n\nsec_1234abcd\n",
+            &["a:4 secret"],
+        ),
+        (pair("[[rules.required]]\nid = 'name'\nwithinColumns = 2\n"), "   user_ab12\n\n\nsec_1234abcd\n", &[]),
+        (pair("[[rules.required]]\nid = 'name'\nwithinLines = 0\nwithinColumns = 10\n"), beside, &["a:1 secret"]),
+        (near.replace("skipReport = true\n", ""), beside, &["a:1 name", "a:1 secret"]),
+    ] {
+        check(&config, &[("a", content)], expected);
+    }
+    for (required, reason) in [
+        (
+            "[[rules.required]]\n",
+            "line 4: rule `secret`: `required`: has no `id`: name the rule that has to find something too",
+        ),
+        (
+            "[[rules.required]]\nid = 'nobody'\n",
+            "line 4: rule `secret`: `required`: `nobody` is no rule of this file or one before it",
+        ),
+        ("[[rules.required]]\nid = 'secret'\n", "line 4: rule `secret`: `required`: a rule cannot require itself"),
+        (
+            "[[rules.required]]\nid = 'name'\nwithinLines = -1\n",
+            "line 6: rule `secret`: `required`: `withinLines` must be a number from 0 to 4294967295",
+        ),
+    ] {
+        check_error(&pair(required), &format!("`.gitleaks.toml` {reason}"));
+    }
+    // Many of both on one line each are not compared all with all.
+    let many = format!("{}{}", "user_ab12 ".repeat(20_000), "\n\nsec_1234abcd".repeat(20_000));
+    let tree = Tree::new(&[(".gitleaks.toml", &near), ("a", &many)]);
+    assert_eq!(tree.scan(Input::default()).0.findings, 0);
 }
