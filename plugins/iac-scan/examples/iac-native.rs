@@ -1,4 +1,4 @@
-//! Scans a folder natively and prints what it found and how fast: `native FOLDER [RUNS]`. Without a folder it writes one with many files
+//! Scans a folder natively and prints what it found and how fast: `iac-native FOLDER [RUNS]`. Without a folder it writes one with many files
 //! of every family.
 
 use orch_plugin_iac_scan::{Input, scan};
