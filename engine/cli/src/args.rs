@@ -460,6 +460,20 @@ pub(crate) enum RunsVerb {
         #[command(flatten)]
         state: StateArguments,
     },
+    /// Write an artifact of a run to standard output
+    #[command(
+        after_help = "Example:\n  orch-wasm runs artifact latest sbom sbom.cdx.json > bill.json\n\nThe end of `runs show` lists the artifacts. Guests wrote them, so none goes to a terminal."
+    )]
+    Artifact {
+        /// A run: id, unique part of it, or `latest`
+        run: String,
+        /// Its task, or `task[3]` for one item of it
+        task: StepId,
+        /// The artifact
+        name: String,
+        #[command(flatten)]
+        state: StateArguments,
+    },
     /// Remove runs that are over, oldest first, with what only they need
     #[command(
         after_help = "Examples:\n  orch-wasm runs prune --older-than 90d --keep 50 --dry-run\n  orch-wasm runs prune --most 10GiB"

@@ -17,9 +17,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
-/// How often the timer wheel is looked at while guests keep every thread busy: they yield each 10 ms.
-const TIMER_EVERY_POLLS: u32 = 7;
-
 /// A run that is ready to go.
 pub(crate) struct Ready {
     pub(crate) run: RunId,
@@ -40,14 +37,8 @@ pub(crate) struct Ready {
 pub(crate) fn drive(context: &Context, ready: Ready, arguments: &DriveArguments) -> anyhow::Result<Exit> {
     let Ready { run, owned, options, plan, beginning, folder, store, host, recordings } = ready;
     raise_open_files();
-    let jobs = arguments.jobs.map_or_else(processors, usize::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        // One more than there are guests to keep busy: the dispatcher runs beside them, so that the end of a task and the start of
-        // the next need no other thread to wake up.
-        .worker_threads(jobs.min(processors() * 4) + 1)
-        .event_interval(TIMER_EVERY_POLLS)
-        .enable_all()
-        .build()?;
+    let jobs = arguments.jobs.map_or_else(orch_scheduler::processors, usize::from);
+    let runtime = orch_scheduler::runtime(jobs)?;
     let mut shown = Shown::new(context, arguments, &run);
     if let Beginning::Resumed(records) = &beginning {
         shown.catch_up(records);
@@ -77,13 +68,7 @@ pub(crate) fn drive(context: &Context, ready: Ready, arguments: &DriveArguments)
         cancel: cancel.clone(),
         pause: pause.clone(),
     };
-    let driven = runtime.spawn(async move { dispatcher.run(request).await });
-    let ended = runtime.block_on(async {
-        tokio::select! {
-            ended = driven => ended,
-            never = listen(cancel, pause) => match never {},
-        }
-    })?;
+    let ended = dispatcher.drive(&runtime, request, listen(cancel, pause));
     runtime.shutdown_background();
     drop(owned);
     let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,10 +176,6 @@ fn raise_open_files() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Refused or not: what a task cannot open is told then.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn failure(error: RunError) -> anyhow::Error {

@@ -1,8 +1,8 @@
 //! The run log: every fact of a run, in order. Resume, reports and the terminal all read it.
 
 use crate::{
-    Answer, CancelReason, Decision, Digest, Failure, Finding, GateDecision, Person, PluginName, Refusal, RunId,
-    RunOutcome, StepId, StoredArtifact, TaskId, TaskOutcome, Usage,
+    Answer, CancelReason, Canonical, Decision, Digest, Failure, Finding, GateDecision, Person, PluginName, Refusal,
+    RunId, RunOutcome, StepId, StoredArtifact, TaskId, TaskOutcome, Usage,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -107,7 +107,7 @@ pub enum Event {
         /// The digest of the plan.
         plan_hash: Digest,
         /// The plan itself: what resume and replay use, whatever the files say by then.
-        plan: Value,
+        plan: Canonical,
         /// Its tasks, for reporters.
         tasks: Vec<TaskSummary>,
         /// The resolved inputs.

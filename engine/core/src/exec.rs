@@ -202,6 +202,10 @@ pub struct ExecGrant {
     /// Whether it may be one that runs other programs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interpreter: bool,
+    /// Whether it keeps the rights of the user who runs the engine and reaches every file that this user reaches, as a package manager
+    /// has to. A dry run never runs it: nothing could keep it from changing what it likes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unconfined: bool,
 }
 
 /// The longest single argument that Linux takes (`MAX_ARG_STRLEN`, 32 pages of 4 KiB, with the NUL at its end).
@@ -564,6 +568,7 @@ mod tests {
             digest: None,
             read_only: false,
             interpreter: false,
+            unconfined: false,
         }
     }
 

@@ -34,7 +34,7 @@ mod text;
 pub use attempt::{
     Attempt, AttemptOutput, AttemptResult, BoxFuture, CancelReason, PluginTask, StoredArtifact, UpstreamArtifact, Usage,
 };
-pub use canonical::{canonical_json, digest_of};
+pub use canonical::{Canonical, canonical_json, digest_of};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Source, Sources, Span};
 pub use digest::{Digest, InvalidDigest};

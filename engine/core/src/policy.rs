@@ -160,6 +160,9 @@ pub struct ProgramRule {
     pub digest: Option<Digest>,
     /// Whether it may be one that runs other programs.
     pub interpreter: bool,
+    /// Whether it may keep the rights of the user who runs the engine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unconfined: bool,
 }
 
 /// Which folders may be mounted. Deny beats allow.

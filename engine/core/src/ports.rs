@@ -1,8 +1,8 @@
 //! The ports: what the scheduler asks of the world. Each has an in-memory fake where its users are tested.
 
 use crate::{
-    Attempt, AttemptResult, BoxFuture, BucketName, Digest, Event, Finding, LogLevel, Manifest, PluginName, Record,
-    Refusal, RunId, RunOutcome, Secret, SignerId, Size, StepId, StoredArtifact, Timestamp, UpstreamArtifact, Wish,
+    Attempt, AttemptResult, BoxFuture, BucketName, Digest, Finding, LogLevel, Manifest, PluginName, Record, Refusal,
+    RunId, RunOutcome, Secret, SignerId, Size, StepId, StoredArtifact, Timestamp, UpstreamArtifact, Wish,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -89,8 +89,8 @@ pub struct RunSummary {
 
 /// The append-only log of runs.
 pub trait RunStore: Send + Sync {
-    /// Appends events to a run that has `expected` events so far. Resolves when they are on disk.
-    fn append(&self, run: &RunId, expected: u64, events: Vec<(Timestamp, Event)>) -> BoxFuture<Result<(), StoreError>>;
+    /// Appends records to a run whose log ends where they begin. Resolves when they are on disk.
+    fn append(&self, run: &RunId, records: Arc<Vec<Record>>) -> BoxFuture<Result<(), StoreError>>;
 
     /// The events of a run after `after`, in order.
     ///

@@ -363,9 +363,19 @@ fn what_all_other_kinds_need_is_said_by_three_too() {
     let mut strict = policy();
     strict.plugins[0].secrets.deny = vec![NamePattern("env:TOK*".into())];
     strict.plugins[0].kv = Some(Size::from_mib(1));
-    strict.plugins[0].exec = vec![ProgramRule { program: "/usr/bin/wc".into(), digest: None, interpreter: false }];
+    strict.plugins[0].exec =
+        vec![ProgramRule { program: "/usr/bin/wc".into(), digest: None, interpreter: false, unconfined: false }];
     let strictly = evaluate(&plugin(), &ask, &grants, &strict);
     assert_eq!((strictly.effective.secrets.len(), strictly.effective.exec.len()), (0, 1));
+    // Rights of the engine's user need a yes of the policy too.
+    let mut mighty = grants.clone();
+    mighty.exec[0].unconfined = true;
+    let refused = evaluate(&plugin(), &ask, &mighty, &strict);
+    assert!(refused.effective.exec.is_empty());
+    let fix = refused.refusals().find(|refusal| refusal.capability == "exec").unwrap().fix.clone().unwrap();
+    assert!(fix.contains("unconfined: true"), "{fix}");
+    strict.plugins[0].exec[0].unconfined = true;
+    assert!(evaluate(&plugin(), &ask, &mighty, &strict).effective.exec[0].unconfined);
     assert_eq!(strictly.effective.kv[0].quota, Size::from_mib(1));
     // A plugin that has to see the value needs a yes of all three.
     let mut seeing = ask.clone();

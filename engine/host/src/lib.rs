@@ -27,6 +27,7 @@ mod precheck;
 mod sandbox;
 mod schemas;
 mod tape;
+mod timer;
 
 pub use code_cache::{CacheError, CacheStats, CodeCache, CodeEntry};
 pub use compile::{CompileError, CompileLimits, Compiler, compile_in_this_process};

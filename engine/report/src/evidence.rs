@@ -5,7 +5,7 @@
 //! [`summary`], and checking makes it again.
 
 use crate::view::RunView;
-use orch_core::{Decision, Digest, Event, Record, RunId, Timestamp, chain_link, digest_of};
+use orch_core::{Decision, Digest, Event, Record, RunId, Timestamp, chain_link};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ pub fn read_log(texts: &[(Timestamp, String)]) -> Result<ProvenLog, NoProof> {
         records.push(Record { seq, at: *at, event });
     }
     match records.first().map(|record| &record.event) {
-        Some(Event::RunCreated { plan, plan_hash, .. }) if digest_of(plan) == *plan_hash => {
+        Some(Event::RunCreated { plan, plan_hash, .. }) if plan.digest() == *plan_hash => {
             Ok(ProvenLog { records, head })
         }
         Some(Event::RunCreated { .. }) => {
@@ -187,12 +187,15 @@ pub fn summary(records: &[Record]) -> Value {
     })
 }
 
-fn planned_plugins(records: &[Record]) -> impl Iterator<Item = &Value> {
-    let plan = records.first().and_then(|record| match &record.event {
-        Event::RunCreated { plan, .. } => Some(plan),
-        _ => None,
-    });
-    plan.and_then(|plan| plan["plugins"].as_array()).into_iter().flatten()
+fn planned_plugins(records: &[Record]) -> Vec<Value> {
+    let Some(Event::RunCreated { plan, .. }) = records.first().map(|record| &record.event) else {
+        return Vec::new();
+    };
+    let plan = plan.parse::<Value>().ok();
+    match plan.and_then(|mut plan| plan.get_mut("plugins").map(Value::take)) {
+        Some(Value::Array(plugins)) => plugins,
+        _ => Vec::new(),
+    }
 }
 
 fn outcome(records: &[Record], id: &str) -> Value {

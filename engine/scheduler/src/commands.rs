@@ -174,7 +174,7 @@ impl RunState {
                 attempt,
                 input: input.to_string(),
                 upstream: self.upstream(planned),
-                findings: self.found_before(step.task, planned),
+                findings: self.found_before(planned),
             },
             Err(error) => unfilled(error),
         }
@@ -304,15 +304,22 @@ impl RunState {
             .collect()
     }
 
-    /// What the tasks that it needs found, for a plugin that may see it.
-    fn found_before(&self, task: usize, planned: &PlannedTask) -> Vec<(TaskId, Vec<Finding>)> {
+    /// What the tasks that it needs found, for a plugin that may see it. What runs at the end of a run needs all of it.
+    fn found_before(&self, planned: &PlannedTask) -> Vec<(TaskId, Vec<Finding>)> {
         let PlannedKind::Plugin(plugin) = &planned.kind else { return Vec::new() };
         if !self.plan.terms(plugin).grants.findings {
             return Vec::new();
         }
-        let found = self.findings(task);
+        let needs: Vec<TaskId> = match planned.hook {
+            None => planned.needs.clone(),
+            Some(_) => {
+                let all = self.plan.tasks().iter().filter(|task| task.hook.is_none() && task.parent.is_none());
+                all.map(|task| task.id.clone()).collect()
+            }
+        };
+        let found = self.findings(&needs);
         let of = |need: &TaskId| (need.clone(), orch_workflow::found_by(&found, need).cloned().collect());
-        planned.needs.iter().map(of).collect()
+        needs.iter().map(of).collect()
     }
 
     fn finish(&self) -> Command {

@@ -10,8 +10,8 @@ use crate::resume;
 use crate::state::{RunState, StepRef};
 use crate::status::{IllegalMove, Status};
 use orch_core::{
-    CancelReason, Clock, Event, Failure, FailureKind, Faults, GroupStore, Person, Record, RunId, RunOutcome, RunStore,
-    StepId, StoreError, TaskOutcome, TaskRunner, Timestamp, Usage,
+    CancelReason, Canonical, Clock, Event, Failure, FailureKind, Faults, GroupStore, Person, Record, RunId, RunOutcome,
+    RunStore, StepId, StoreError, TaskOutcome, TaskRunner, Timestamp, Usage,
 };
 use orch_workflow::{Plan, PlannedGate, PlannedKind};
 use serde_json::Value;
@@ -124,8 +124,9 @@ pub(crate) struct Running<'a> {
     cancel: CancellationToken,
     pause: CancellationToken,
     pub(crate) state: RunState,
+    /// Of the last event, whether it is on disk or in the batch.
     pub(crate) seq: u64,
-    batch: Vec<(Timestamp, Event)>,
+    batch: Vec<Record>,
     /// Whether something in `batch` must be written before anything else happens.
     urgent: bool,
     /// When `batch` has to be written even if nothing in it is urgent.
@@ -198,6 +199,7 @@ impl Dispatcher {
 impl Running<'_> {
     fn create(&mut self, by: Person, carried: Option<Carried>) -> Result<(), RunError> {
         let plan = Arc::clone(&self.plan);
+        let text = Canonical::of(&*plan);
         let (rerun_of, events, again) = match carried {
             Some(carried) => (Some(carried.from), carried.events, carried.again),
             None => (None, Vec::new(), Vec::new()),
@@ -206,8 +208,8 @@ impl Running<'_> {
             format: LOG_FORMAT,
             workflow: plan.workflow().to_owned(),
             file: plan.file().to_owned(),
-            plan_hash: plan.hash(),
-            plan: serde_json::to_value(&*plan).map_err(|error| RunError::Plan(error.to_string()))?,
+            plan_hash: text.digest(),
+            plan: text,
             tasks: plan.summaries(),
             inputs: plan.inputs().clone(),
             requester: Some(by),
@@ -370,10 +372,16 @@ impl Running<'_> {
 
     /// Takes an event into the state and the next append.
     pub(crate) fn happened(&mut self, event: Event) -> Result<(), RunError> {
+        self.take(event)?;
+        self.urgent = true;
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), RunError> {
         let at = self.now();
         self.state.apply(at, &event)?;
-        self.batch.push((at, event));
-        self.urgent = true;
+        self.seq += 1;
+        self.batch.push(Record { seq: self.seq, at, event });
         Ok(())
     }
 
@@ -382,9 +390,7 @@ impl Running<'_> {
         if self.state.step(said.step).status != (Status::Running { attempt: said.attempt }) {
             return Ok(());
         }
-        let at = self.now();
-        self.state.apply(at, &said.event)?;
-        self.batch.push((at, said.event));
+        self.take(said.event)?;
         self.lazy_until.get_or_insert_with(|| Instant::now() + LAZY);
         Ok(())
     }
@@ -467,7 +473,7 @@ impl Running<'_> {
                 return self.finished(step, End { failure, ..End::of(TaskOutcome::Errored) });
             }
         };
-        let findings = self.state.findings(task);
+        let findings = self.state.findings(&plan.tasks()[task].needs);
         let today = date(self.dispatcher.clock.now());
         let against = baseline.as_ref().map(|(run, fingerprints)| (run.as_str(), fingerprints));
         let decision = self.state.with_scope(step, |scope| gate.decide(&findings, against, scope, &today));
@@ -491,17 +497,14 @@ impl Running<'_> {
 
     /// Writes the batch, waits until it is on disk, then shows it.
     async fn flush(&mut self) -> Result<(), RunError> {
-        let events = std::mem::take(&mut self.batch);
+        let records = Arc::new(std::mem::take(&mut self.batch));
         (self.urgent, self.lazy_until) = (false, None);
-        if events.is_empty() {
+        if records.is_empty() {
             return Ok(());
         }
         self.fault("dispatch.before-append")?;
-        self.dispatcher.store.append(&self.run, self.seq, events.clone()).await?;
-        for (at, event) in events {
-            self.seq += 1;
-            (self.observer)(&Record { seq: self.seq, at, event });
-        }
+        self.dispatcher.store.append(&self.run, Arc::clone(&records)).await?;
+        records.iter().for_each(|record| (self.observer)(record));
         if let Some(number) = self.wished.take() {
             self.dispatcher.store.granted(&self.run, number).await?;
         }

@@ -13,6 +13,7 @@ mod resume;
 mod reuse;
 mod state;
 mod status;
+mod threads;
 mod wishes;
 
 pub use commands::Command;
@@ -21,3 +22,4 @@ pub use rerun::{Carried, RerunError, carried};
 pub use resume::stored_plan;
 pub use state::{RunState, StepRef};
 pub use status::{IllegalMove, Move, Status};
+pub use threads::{processors, runtime};

@@ -96,9 +96,8 @@ impl RunState {
         }
     }
 
-    /// Findings of the tasks that a gate needs, and of those inside of them.
-    pub(crate) fn findings(&self, gate: usize) -> BTreeMap<TaskId, Vec<Finding>> {
-        let needs = &self.plan.tasks()[gate].needs;
+    /// Findings of some tasks, and of those inside of them.
+    pub(crate) fn findings(&self, needs: &[TaskId]) -> BTreeMap<TaskId, Vec<Finding>> {
         let mut found: BTreeMap<TaskId, Vec<Finding>> = BTreeMap::new();
         for (planned, state) in self.plan.tasks().iter().zip(&self.tasks) {
             let within = |need: &TaskId| planned.id == *need || planned.id.as_str().starts_with(need.join("").as_str());

@@ -19,7 +19,7 @@ pub fn stored_plan(records: &[Record]) -> Result<Plan, RunError> {
     if *format > LOG_FORMAT {
         return Err(RunError::Plan(format!("the log's format is {format}, this program knows {LOG_FORMAT}")));
     }
-    let plan: Plan = serde_json::from_value(plan.clone()).map_err(|error| RunError::Plan(error.to_string()))?;
+    let plan: Plan = plan.parse().map_err(|error| RunError::Plan(error.to_string()))?;
     if plan.hash() != *plan_hash {
         return Err(RunError::Plan("it is not the one that its hash names".to_owned()));
     }

@@ -3,10 +3,10 @@
 use crate::faults::pass;
 use crate::folder::StateFolder;
 use crate::schema::{BUSY, damaged, from_sqlite, open_for_writing};
-use crate::writer::{Entry, Request, What};
-use orch_core::{Digest, Event, Faults, PlantedBug, RunId, StoreError, TaskKind, TaskOutcome, chain_link};
+use crate::writer::{Entries, Request, What};
+use orch_core::{Digest, Event, Faults, PlantedBug, Record, RunId, StoreError, TaskKind, TaskOutcome, chain_link};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,7 +124,7 @@ impl Committer {
     fn write(&mut self, batch: &[Request], answers: &mut Vec<Result<(), StoreError>>) -> Result<(), StoreError> {
         for request in batch {
             answers.push(match &request.what {
-                What::Append { expected, events } => self.append(&request.run, *expected, events)?,
+                What::Append(entries) => self.append(&request.run, entries)?,
                 What::Granted(number) => {
                     self.granted(&request.run, *number).map_err(|error| from_sqlite(&self.folder, &error))?;
                     Ok(())
@@ -139,23 +139,24 @@ impl Committer {
         self.connection.prepare_cached(sql)?.execute(params![run.as_str(), number.cast_signed()]).map(|_| ())
     }
 
-    fn append(&mut self, run: &RunId, expected: u64, events: &[Entry]) -> Answer {
+    fn append(&mut self, run: &RunId, entries: &Entries) -> Answer {
+        let expected = entries.expected();
         let remembered = self.runs.remove(run).filter(|position| position.seq == expected);
         if let Some(position) = remembered
-            && let Some(position) = self.extend(run, position, events)?
+            && let Some(position) = self.extend(run, position, entries)?
         {
             self.runs.insert(run.clone(), position);
             return Ok(Ok(()));
         }
         // It is not remembered, or another process has written to the run since.
-        let position = match self.position(run, expected, events)? {
+        let position = match self.position(run, entries)? {
             Ok(position) => position,
             Err(error) => return Ok(Err(error)),
         };
         if position.seq != expected {
             return Ok(Err(StoreError::Conflict { run: run.clone(), expected, found: position.seq }));
         }
-        let Some(position) = self.extend(run, position, events)? else {
+        let Some(position) = self.extend(run, position, entries)? else {
             return Ok(Err(damaged(&self.folder, format!("what is stored of run `{run}` contradicts itself"))));
         };
         self.runs.insert(run.clone(), position);
@@ -163,24 +164,23 @@ impl Committer {
     }
 
     /// Appends after a position. None, and nothing is written: the run is not at that position any more.
-    fn extend(&self, run: &RunId, mut position: Position, events: &[Entry]) -> Result<Option<Position>, StoreError> {
+    fn extend(&self, run: &RunId, mut position: Position, entries: &Entries) -> Result<Option<Position>, StoreError> {
         let fail = |error: rusqlite::Error| from_sqlite(&self.folder, &error);
         // One statement checks the position and keeps what lists show; a page of its own is all that costs.
         let sql = "UPDATE runs SET events = ?4, updated = coalesce(?5, updated), bytes = bytes + ?6,
                    suspended = coalesce(?7, suspended), outcome = coalesce(?8, outcome)
                    WHERE key = ?1 AND id = ?2 AND events = ?3";
         let (mut suspended, mut outcome) = (None, None);
-        for entry in events {
-            match &entry.event {
+        for record in entries.records() {
+            match &record.event {
                 Event::RunSuspended { .. } => suspended = Some(true),
                 Event::RunResumed { .. } => suspended = Some(false),
                 Event::RunFinished { outcome: how, .. } => (suspended, outcome) = (Some(false), Some(how.word())),
                 _ => {}
             }
         }
-        let bytes: usize = events.iter().map(|entry| entry.body.len()).sum();
-        let end = position.seq + events.len() as u64;
-        let updated = events.last().map(|entry| entry.at.0);
+        let end = position.seq + entries.records().len() as u64;
+        let updated = entries.records().last().map(|record| record.at.0);
         let changed = self
             .connection
             .prepare_cached(sql)
@@ -191,7 +191,7 @@ impl Committer {
                     position.seq.cast_signed(),
                     end.cast_signed(),
                     updated,
-                    i64::try_from(bytes).unwrap_or(i64::MAX),
+                    i64::try_from(entries.bytes()).unwrap_or(i64::MAX),
                     suspended,
                     outcome
                 ])
@@ -204,7 +204,7 @@ impl Committer {
             .connection
             .prepare_cached("INSERT INTO events (run, seq, at, body, chain) VALUES (?1, ?2, ?3, ?4, ?5)")
             .map_err(fail)?;
-        for Entry { at, event, body } in events {
+        for (Record { at, event, .. }, body) in entries.with_bodies() {
             position.seq += 1;
             position.chain = chain_link(&position.chain, position.seq, *at, body);
             insert
@@ -234,12 +234,7 @@ impl Committer {
     }
 
     /// Where a run ends on disk. A run that is not there is made, if this is its creation.
-    fn position(
-        &self,
-        run: &RunId,
-        expected: u64,
-        events: &[Entry],
-    ) -> Result<Result<Position, StoreError>, StoreError> {
+    fn position(&self, run: &RunId, entries: &Entries) -> Result<Result<Position, StoreError>, StoreError> {
         let fail = |error: rusqlite::Error| from_sqlite(&self.folder, &error);
         let sql = "SELECT r.key, r.events, e.seq, e.chain FROM runs r LEFT JOIN events e
                    ON e.run = r.key AND e.seq = (SELECT max(seq) FROM events WHERE run = r.key) WHERE r.id = ?1";
@@ -253,13 +248,13 @@ impl Committer {
             .prepare_cached(sql)
             .and_then(|mut query| query.query_row([run.as_str()], position).optional())
             .map_err(fail)?;
-        match (found, events.first()) {
+        match (found, entries.records().first()) {
             (Some(Some(position)), _) => Ok(Ok(position)),
             (Some(None), _) => {
                 let reason = format!("run `{run}` has not as many events as it should have: see `runs verify`");
                 Ok(Err(damaged(&self.folder, reason)))
             }
-            (None, Some(Entry { at, event: Event::RunCreated { workflow, .. }, .. })) if expected == 0 => {
+            (None, Some(Record { at, event: Event::RunCreated { workflow, .. }, .. })) if entries.expected() == 0 => {
                 let sql =
                     "INSERT INTO runs (id, workflow, created, events, updated, bytes) VALUES (?1, ?2, ?3, 0, ?3, 0)";
                 let key = self
@@ -284,10 +279,11 @@ fn answer(
     }
 }
 
-/// The blobs that a run needs because of an event: artifacts, and the components that it may run again.
-pub(crate) fn blobs_of(event: &Event) -> Vec<Digest> {
+/// The blobs that a run needs because of an event: artifacts, and the components that it may run again, each once, however many tasks
+/// use it.
+pub(crate) fn blobs_of(event: &Event) -> BTreeSet<Digest> {
     match event {
-        Event::ArtifactStored { artifact, .. } => vec![artifact.digest],
+        Event::ArtifactStored { artifact, .. } => BTreeSet::from([artifact.digest]),
         Event::RunCreated { tasks, .. } => tasks
             .iter()
             .filter_map(|task| match &task.what {
@@ -295,7 +291,7 @@ pub(crate) fn blobs_of(event: &Event) -> Vec<Digest> {
                 TaskKind::Gate | TaskKind::Approval | TaskKind::Workflow { .. } => None,
             })
             .collect(),
-        _ => Vec::new(),
+        _ => BTreeSet::new(),
     }
 }
 

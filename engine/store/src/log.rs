@@ -4,10 +4,10 @@ use crate::faults::pass;
 use crate::folder::StateFolder;
 use crate::owner::{self, Owned};
 use crate::schema::{self, from_sqlite};
-use crate::writer::{Entry, Request, What, Writer};
+use crate::writer::{Entries, Request, What, Writer};
 use crate::{groups, kept, read, wish};
 use orch_core::{
-    Admission, BoxFuture, Digest, Event, Faults, GroupStore, GroupTicket, KvEntry, KvError, KvPlace, KvStore, NoFaults,
+    Admission, BoxFuture, Digest, Faults, GroupStore, GroupTicket, KvEntry, KvError, KvPlace, KvStore, NoFaults,
     Record, RunId, RunStore, RunSummary, Size, StepId, StoreError, Timestamp, Wish,
 };
 use rusqlite::Connection;
@@ -184,13 +184,10 @@ impl SqliteStore {
 }
 
 impl RunStore for SqliteStore {
-    fn append(&self, run: &RunId, expected: u64, events: Vec<(Timestamp, Event)>) -> BoxFuture<Result<(), StoreError>> {
-        let entries: Result<Vec<Entry>, serde_json::Error> = events
-            .into_iter()
-            .map(|(at, event)| serde_json::to_string(&event).map(|body| Entry { at, event, body }))
-            .collect();
-        match entries {
-            Ok(events) => self.request(run, What::Append { expected, events }),
+    fn append(&self, run: &RunId, records: Arc<Vec<Record>>) -> BoxFuture<Result<(), StoreError>> {
+        match Entries::new(records) {
+            Ok(Some(entries)) => self.request(run, What::Append(entries)),
+            Ok(None) => Box::pin(std::future::ready(Ok(()))),
             Err(error) => {
                 let broken = StoreError::Broken { place: format!("run {run}"), reason: error.to_string() };
                 Box::pin(std::future::ready(Err(broken)))

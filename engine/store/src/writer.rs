@@ -4,7 +4,7 @@
 
 use crate::commit::{Committer, Patience};
 use crate::folder::{StateFolder, from_io};
-use orch_core::{Event, Faults, PlantedBug, RunId, StoreError, Timestamp};
+use orch_core::{Faults, PlantedBug, Record, RunId, StoreError};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -20,19 +20,43 @@ pub(crate) struct Request {
 }
 
 pub(crate) enum What {
-    Append {
-        expected: u64,
-        events: Vec<Entry>,
-    },
+    Append(Entries),
     /// Forgets the wishes up to a number.
     Granted(u64),
 }
 
-/// An event on its way to the disk. It is made into text by whoever asks, not while others wait for the writer.
-pub(crate) struct Entry {
-    pub(crate) at: Timestamp,
-    pub(crate) event: Event,
-    pub(crate) body: String,
+/// Records on their way to the disk, at least one, each with its event as text. That is made by whoever asks, not while others wait
+/// for the writer.
+pub(crate) struct Entries {
+    records: Arc<Vec<Record>>,
+    bodies: Vec<String>,
+}
+
+impl Entries {
+    /// None: there are no records.
+    pub(crate) fn new(records: Arc<Vec<Record>>) -> serde_json::Result<Option<Entries>> {
+        let bodies: Vec<_> =
+            records.iter().map(|record| serde_json::to_string(&record.event)).collect::<Result<_, _>>()?;
+        Ok((!bodies.is_empty()).then_some(Entries { records, bodies }))
+    }
+
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    pub(crate) fn with_bodies(&self) -> impl Iterator<Item = (&Record, &str)> {
+        self.records.iter().zip(self.bodies.iter().map(String::as_str))
+    }
+
+    /// How many events the log has before these.
+    pub(crate) fn expected(&self) -> u64 {
+        self.records[0].seq.saturating_sub(1)
+    }
+
+    /// The length of all texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bodies.iter().map(String::len).sum()
+    }
 }
 
 pub(crate) struct Writer {

@@ -42,7 +42,7 @@ pub(crate) const NET: Keys = Keys { of: "`net`", known: &["allow", "deny"], late
 pub(crate) const SECRETS: Keys = Keys { of: "`secrets`", known: &["allow", "deny", "reveal"], later: &[] };
 pub(crate) const EXEC: Keys = Keys { of: "`exec`", known: &["allow"], later: &["deny"] };
 pub(crate) const PROGRAM: Keys =
-    Keys { of: "an allowed program", known: &["program", "digest", "interpreter"], later: &["args"] };
+    Keys { of: "an allowed program", known: &["program", "digest", "interpreter", "unconfined"], later: &["args"] };
 pub(crate) const KV: Keys = Keys { of: "`kv`", known: &["quota"], later: &["buckets"] };
 
 const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("count", Mode::Count)];
@@ -268,8 +268,9 @@ fn program(reader: &mut Reader<'_>, node: &Node) -> Option<ProgramRule> {
     let fields = reader.fields(node, &PROGRAM)?;
     let program = reader.require(&fields, "program", PROGRAM.of).and_then(|node| rules::program(reader, node));
     let digest = fields.get("digest").and_then(|node| reader.quantity(node, "digest"));
-    let interpreter = fields.get("interpreter").and_then(|node| reader.boolean(node, "interpreter")).unwrap_or(false);
-    Some(ProgramRule { program: program?, digest, interpreter })
+    let mut flag = |key: &str| fields.get(key).and_then(|node| reader.boolean(node, key)).unwrap_or(false);
+    let (interpreter, unconfined) = (flag("interpreter"), flag("unconfined"));
+    Some(ProgramRule { program: program?, digest, interpreter, unconfined })
 }
 
 fn allowed(reader: &mut Reader<'_>, node: &Node, folder: &Utf8Path) -> Option<PathRule> {

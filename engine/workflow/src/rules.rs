@@ -16,7 +16,7 @@ pub(crate) const NET: Keys = Keys {
 };
 pub(crate) const EXEC: Keys = Keys {
     of: "a granted program",
-    known: &["alias", "program", "args", "slots", "cwd", "env", "digest", "read-only", "interpreter"],
+    known: &["alias", "program", "args", "slots", "cwd", "env", "digest", "read-only", "interpreter", "unconfined"],
     later: &["stdin", "timeout", "user"],
 };
 
@@ -175,7 +175,7 @@ pub(crate) fn exec_grant(reader: &mut Reader<'_>, node: &Node) -> Option<ExecGra
     }
     let digest = fields.get("digest").and_then(|node| reader.quantity(node, "digest"));
     let mut flag = |key: &str| fields.get(key).and_then(|node| reader.boolean(node, key)).unwrap_or(false);
-    let (read_only, interpreter) = (flag("read-only"), flag("interpreter"));
+    let (read_only, interpreter, unconfined) = (flag("read-only"), flag("interpreter"), flag("unconfined"));
     let path = path?;
     if is_interpreter(&path) && !interpreter {
         let message =
@@ -184,7 +184,13 @@ pub(crate) fn exec_grant(reader: &mut Reader<'_>, node: &Node) -> Option<ExecGra
         reader.error_help(Code::Contradiction, &path_node.span, message, help);
         return None;
     }
-    Some(ExecGrant { alias: alias?, program: path, args, slots, cwd, env, digest, read_only, interpreter })
+    if unconfined && read_only {
+        let message = format!("`{path}` is `unconfined`, so nothing holds it to being `read-only`");
+        let help = "leave out one of them; a dry run runs confined programs only";
+        reader.error_help(Code::Contradiction, &path_node.span, message, help);
+        return None;
+    }
+    Some(ExecGrant { alias: alias?, program: path, args, slots, cwd, env, digest, read_only, interpreter, unconfined })
 }
 
 fn slots(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<SlotName, SlotKind> {

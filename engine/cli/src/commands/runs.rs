@@ -6,9 +6,12 @@ use crate::clock::SystemClock;
 use crate::failure::Failure;
 use crate::places::WorkflowPlace;
 use crate::terminal;
-use orch_core::{Clock, Code, Event, Exit, LogLevel, RunId, RunOutcome, RunStore, RunSummary, StepId, Timestamp};
+use orch_core::{
+    Blobs, Clock, Code, Event, Exit, LogLevel, RunId, RunOutcome, RunStore, RunSummary, StepId, Timestamp,
+};
 use orch_report::{RunView, Table};
 use orch_store::{FolderBlobs, PruneRequest, SqliteStore, StateFolder};
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 pub(crate) fn run(context: &Context, verb: &RunsVerb) -> anyhow::Result<Exit> {
@@ -16,6 +19,7 @@ pub(crate) fn run(context: &Context, verb: &RunsVerb) -> anyhow::Result<Exit> {
         RunsVerb::List { state, most, format } => list(context, state, *most, *format),
         RunsVerb::Show { run, state, format } => show(context, run, state, *format),
         RunsVerb::Logs { run, task, state } => logs(context, run, task.as_ref(), state),
+        RunsVerb::Artifact { run, task, name, state } => artifact(context, run, task, name, state),
         RunsVerb::Verify { run, state } => verify(context, run, state),
         RunsVerb::Prune { older_than, keep, most, dry_run, state } => {
             let now = SystemClock.now();
@@ -135,6 +139,38 @@ fn logs(context: &Context, run: &str, task: Option<&StepId>, state: &StateArgume
     }
     let style = terminal::style(context.colour, &std::io::stdout());
     terminal::print(&orch_report::log_lines(&records, task, LogLevel::Trace, style))?;
+    Ok(Exit::Succeeded)
+}
+
+fn artifact(context: &Context, run: &str, task: &StepId, name: &str, state: &StateArguments) -> anyhow::Result<Exit> {
+    let store = open(context, state)?;
+    let run = find(&store, run)?;
+    let records = store.read(&run, 0).map_err(Failure::from)?;
+    super::explain::task_of(&RunView::of(&records), &task.task)?;
+    let stored = || {
+        records.iter().filter_map(|record| match &record.event {
+            Event::ArtifactStored { task: of, artifact, .. } if of == task => Some(artifact),
+            _ => None,
+        })
+    };
+    // A later attempt's counts.
+    let Some(found) = stored().rfind(|artifact| artifact.name.as_str() == name) else {
+        let known: std::collections::BTreeSet<_> = stored().map(|artifact| format!("`{}`", artifact.name)).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.into_iter().collect::<Vec<_>>().join(", ") };
+        let name = orch_core::visible(name);
+        let failure = Failure::new(Code::Usage, format!("`{task}` of the run {run} stored no artifact `{name}`"));
+        return Err(failure
+            .help(format!("known: {known}; `orch-wasm runs show {run}` lists those of all tasks"))
+            .into());
+    };
+    if std::io::stdout().is_terminal() {
+        let failure =
+            Failure::new(Code::Usage, "an artifact may hold what changes a terminal, so it is not printed to one");
+        return Err(failure.help(format!("write it to a file: … > {}", found.name)).into());
+    }
+    let blobs = FolderBlobs::with_faults(store.folder().clone(), Arc::clone(&context.faults));
+    let content = blobs.read(&found.digest).map_err(Failure::from)?;
+    terminal::print_bytes(&content)?;
     Ok(Exit::Succeeded)
 }
 

@@ -140,7 +140,8 @@ pub(super) fn exec(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
         let slots: Vec<_> = asked.slots.iter().map(|slot| format!("{slot}: text")).collect();
         let run = |grant: &ExecGrant| {
             let words = grant.args.iter().map(ToString::to_string);
-            std::iter::once(grant.program.to_string()).chain(words).collect::<Vec<_>>().join(" ")
+            let unconfined = grant.unconfined.then(|| "(unconfined)".to_owned());
+            std::iter::once(grant.program.to_string()).chain(words).chain(unconfined).collect::<Vec<_>>().join(" ")
         };
         let granted = grant.map(run).ok_or_else(|| {
             format!(
@@ -166,7 +167,8 @@ pub(super) fn exec(judge: &mut Judge<'_>, ask: &Ask, grants: &Grants) {
 fn allowed_program(judge: &Judge<'_>, grant: &ExecGrant) -> Result<String, No> {
     let program = &grant.program;
     let interpreter = if is_interpreter(program) { ", interpreter: true" } else { "" };
-    let line = format!("exec: {{ allow: [{{ program: {program}{interpreter} }}] }}");
+    let unconfined = if grant.unconfined { ", unconfined: true" } else { "" };
+    let line = format!("exec: {{ allow: [{{ program: {program}{interpreter}{unconfined} }}] }}");
     let rules = judge.rules(&line)?;
     let origin = &judge.policy.origin;
     let no = |reason: String| Err(No { reason, fix: Some(judge.policy_fix(&line)) });
@@ -177,6 +179,9 @@ fn allowed_program(judge: &Judge<'_>, grant: &ExecGrant) -> Result<String, No> {
         return no(format!(
             "`{program}` runs other programs or text that it is given: both the grant and {origin} have to say `interpreter: true`"
         ));
+    }
+    if grant.unconfined && !rule.unconfined {
+        return no(format!("{origin} lets `{program}` run without the rights of the engine's user only"));
     }
     match (&rule.digest, &grant.digest) {
         (Some(wanted), Some(granted)) if wanted != granted => {

@@ -5,12 +5,13 @@
 //! itself takes its real time: a deadline on something else would otherwise be over at once.
 
 use crate::guest::Guest;
+use crate::timer::Timer;
 use orch_core::{Digest, Entropy, PluginTaskName};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::clocks::{HostMonotonicClock, HostWallClock, WasiClocks, WasiClocksCtxView, WasiClocksView};
 use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
@@ -99,32 +100,39 @@ impl HasData for Clocks {
 }
 
 impl ClocksView<'_> {
-    fn wait(&mut self, counter: Arc<AtomicU64>, nanoseconds: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let until = counter.load(Ordering::Relaxed).saturating_add(nanoseconds);
-        let duration = Duration::from_nanos(nanoseconds);
+    fn wait(&mut self, nanoseconds: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        // One that is over already lets others go on first, which is the runtime's to do.
+        if nanoseconds == 0 {
+            return monotonic_clock::Host::subscribe_duration(&mut self.inner, 0);
+        }
+        let after = self.fixed.take().map(|counter| {
+            let until = counter.load(Ordering::Relaxed).saturating_add(nanoseconds);
+            (counter, until)
+        });
         // As far in the future as it is, the attempt's own time is over before.
-        let at = tokio::time::Instant::now().checked_add(duration);
+        let at = Instant::now().checked_add(Duration::from_nanos(nanoseconds));
         let table: &mut ResourceTable = self.inner.table;
-        let wait = table.push(FixedWait { counter, until, at })?;
+        let wait = table.push(Wait { at, after })?;
         subscribe(table, wait)
     }
 }
 
-/// A wait that, once it is over, the fixed counter knows of.
-struct FixedWait {
-    counter: Arc<AtomicU64>,
-    until: u64,
-    at: Option<tokio::time::Instant>,
+/// A wait, and what the fixed counter is at least once it is over.
+struct Wait {
+    at: Option<Instant>,
+    after: Option<(Arc<AtomicU64>, u64)>,
 }
 
 #[async_trait]
-impl Pollable for FixedWait {
+impl Pollable for Wait {
     async fn ready(&mut self) {
         match self.at {
-            Some(at) => tokio::time::sleep_until(at).await,
+            Some(at) => Timer::at(at).await,
             None => std::future::pending().await,
         }
-        self.counter.fetch_max(self.until, Ordering::Relaxed);
+        if let Some((counter, until)) = &self.after {
+            counter.fetch_max(*until, Ordering::Relaxed);
+        }
     }
 }
 
@@ -138,19 +146,15 @@ impl monotonic_clock::Host for ClocksView<'_> {
     }
 
     fn subscribe_instant(&mut self, when: monotonic_clock::Instant) -> wasmtime::Result<Resource<DynPollable>> {
-        match self.fixed.take() {
-            Some(counter) => {
-                let left = when.saturating_sub(counter.load(Ordering::Relaxed));
-                self.wait(counter, left)
-            }
-            None => self.inner.subscribe_instant(when),
-        }
+        let now = match &self.fixed {
+            // A look at it would let it go on.
+            Some(counter) => counter.load(Ordering::Relaxed),
+            None => self.inner.now()?,
+        };
+        self.wait(when.saturating_sub(now))
     }
 
     fn subscribe_duration(&mut self, duration: monotonic_clock::Duration) -> wasmtime::Result<Resource<DynPollable>> {
-        match self.fixed.take() {
-            Some(counter) => self.wait(counter, duration),
-            None => self.inner.subscribe_duration(duration),
-        }
+        self.wait(duration)
     }
 }

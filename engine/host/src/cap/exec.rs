@@ -98,6 +98,13 @@ impl Guest {
             });
             return Err(No { by: RefusedBy::Workflow, reason, fix });
         };
+        if self.facts.dry_run && grant.unconfined {
+            let reason = "it is granted as `unconfined: true`, so nothing would hold it to a dry run".to_owned();
+            let fix = format!(
+                "for a dry run grant a program that needs no such rights: exec: [{{ alias: {alias}, read-only: true, … }}]"
+            );
+            return Err(No { by: RefusedBy::Engine, reason, fix: Some(fix) });
+        }
         if self.facts.dry_run && !grant.read_only {
             let reason = "in a dry run only programs run that are granted as `read-only: true`".to_owned();
             let fix = format!("if it changes nothing, say so: exec: [{{ alias: {alias}, read-only: true, … }}]");
@@ -148,6 +155,7 @@ impl Guest {
         let must_confine = self.facts.dry_run && self.mounts.iter().any(|mount| mount.access == Access::Write);
         let prepared = Prepared {
             must_confine,
+            unconfined: grant.unconfined,
             arguments,
             environment: environment.collect(),
             folder,
@@ -191,6 +199,7 @@ struct Prepared {
     mounts: Vec<(Arc<std::fs::File>, bool)>,
     /// A dry run with a folder that a run may write.
     must_confine: bool,
+    unconfined: bool,
 }
 
 impl Host for Guest {
@@ -214,8 +223,9 @@ impl Host for Guest {
         let started = tokio::task::spawn_blocking(move || {
             let program = program::check(&grant, &writable)
                 .map_err(|reason| no(RefusedBy::Engine, format!("`{}`: {reason}", grant.program)))?;
-            let Prepared { arguments, environment, folder, mounts, must_confine } = prepared;
-            let order = Order { program, arguments, environment, folder, mounts, must_confine, time, most_output };
+            let Prepared { arguments, environment, folder, mounts, must_confine, unconfined } = prepared;
+            let order =
+                Order { program, arguments, environment, folder, mounts, must_confine, unconfined, time, most_output };
             launch(&launcher, order).map_err(|error| no(RefusedBy::Engine, error.to_string()))
         });
         let process = match started.await? {

@@ -53,15 +53,18 @@ fn run(socket: &UnixStream, supervisor: i32, task: &Task, files: Vec<OwnedFd>) -
             rustix::process::fchdir(&folder).map_err(|error| format!("its folder cannot be entered: {error}"))
         })
         .and_then(|()| no_leaks())
-        .and_then(|()| powerless())
+        .and_then(|()| powerless(task.unconfined))
         .and_then(|()| {
+            if task.unconfined {
+                return Ok(Confinement::Waived);
+            }
             let granted = mounts.iter().zip(task.mounts.iter().copied());
             let scratch = task.scratch.is_some().then_some((&folder, true));
             let all: Vec<_> = granted.chain(scratch).collect();
             landlock(&program, &all).map_err(|error| format!("Landlock: {error}"))
         });
     let said = confinement.and_then(|confinement| {
-        if task.must_confine && confinement == Confinement::None {
+        if task.must_confine && !matches!(confinement, Confinement::Full | Confinement::Partial) {
             return Err(
                 "in a dry run it may change nothing, and without Landlock this kernel cannot see to that".to_owned()
             );
@@ -97,7 +100,8 @@ fn limits(supervisor: i32, task: &Task) -> Result<(), String> {
     if getppid().map(Pid::as_raw_pid) != Some(supervisor) {
         return Err("the supervisor is gone".to_owned());
     }
-    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    // What a package manager installs is for others to read.
+    rustix::process::umask(if task.unconfined { Mode::WGRP | Mode::WOTH } else { Mode::RWXG | Mode::RWXO });
     let set = |resource, most: u64| {
         // Nobody but root may raise what is lower already.
         let most = getrlimit(resource).maximum.map_or(most, |highest| most.min(highest));
@@ -119,9 +123,12 @@ fn no_leaks() -> Result<(), String> {
     }
 }
 
-/// No program gets more rights by being run, and those of root are given up.
-fn powerless() -> Result<(), String> {
+/// No program gets more rights by being run, and those of root are given up unless it was granted to keep them.
+fn powerless(unconfined: bool) -> Result<(), String> {
     nix::sys::prctl::set_no_new_privs().map_err(|error| format!("no_new_privs: {error}"))?;
+    if unconfined {
+        return Ok(());
+    }
     let failed = |error: caps::errors::CapsError| format!("capabilities: {error}");
     // Only who has this one may lower the bound; who does not have it cannot reach the bound either, with no_new_privs.
     if caps::has_cap(None, caps::CapSet::Effective, caps::Capability::CAP_SETPCAP).map_err(failed)? {

@@ -34,6 +34,8 @@ pub(crate) struct Order {
     pub(crate) mounts: Vec<(Arc<File>, bool)>,
     /// Whether it may only run where Landlock holds.
     pub(crate) must_confine: bool,
+    /// Whether it keeps the rights of the engine's user.
+    pub(crate) unconfined: bool,
     /// What is left of the attempt's time.
     pub(crate) time: Duration,
     /// Bytes of output that are kept.
@@ -83,6 +85,7 @@ pub(crate) fn launch(launcher: &Launcher, order: Order) -> io::Result<Process> {
         scratch: scratch_path,
         mounts: order.mounts.iter().map(|(_, change)| *change).collect(),
         must_confine: order.must_confine,
+        unconfined: order.unconfined,
         cpu_seconds: cpu_seconds(order.time),
     };
     let mut files: Vec<BorrowedFd<'_>> =
@@ -116,7 +119,7 @@ fn warn(confinement: Confinement) {
     static NONE: Once = Once::new();
     static PARTIAL: Once = Once::new();
     match confinement {
-        Confinement::Full => {}
+        Confinement::Full | Confinement::Waived => {}
         Confinement::Partial => PARTIAL.call_once(|| {
             tracing::info!("this kernel has an older Landlock: programs of the host are confined as far as it can");
         }),

@@ -56,6 +56,8 @@ pub(super) struct Task {
     pub(super) mounts: Vec<bool>,
     /// Whether it may only run where Landlock holds: nothing else keeps it from changing what was granted for writing.
     pub(super) must_confine: bool,
+    /// Whether it keeps the rights of the engine's user.
+    pub(super) unconfined: bool,
     /// Seconds of processor time of each process.
     pub(super) cpu_seconds: u64,
 }
@@ -84,6 +86,8 @@ pub(crate) enum Confinement {
     Partial,
     /// It sees every file that the user sees.
     None,
+    /// The same, because it was granted so.
+    Waived,
 }
 
 /// Sends a request with its files.

@@ -86,7 +86,7 @@ fn records() -> Vec<Record> {
             workflow: "release".into(),
             file: "w.yaml".into(),
             plan_hash: Digest::of(b"p"),
-            plan: serde_json::json!({}),
+            plan: orch_core::Canonical::of(&serde_json::json!({})),
             tasks: vec![scan, broken, gate],
             inputs: serde_json::json!({}),
             requester: None,

@@ -32,17 +32,21 @@ impl GroupStore for MemoryStore {
 }
 
 impl RunStore for MemoryStore {
-    fn append(&self, run: &RunId, expected: u64, events: Vec<(Timestamp, Event)>) -> BoxFuture<Result<(), StoreError>> {
+    fn append(&self, run: &RunId, appended: Arc<Vec<Record>>) -> BoxFuture<Result<(), StoreError>> {
         let mut appends = self.appends.lock().unwrap();
         if self.fails_after == Some(appends.len()) {
             return Box::pin(async { Err(StoreError::Full("memory".into())) });
         }
-        appends.push(events.len());
+        appends.push(appended.len());
         let mut runs = self.runs.lock().unwrap();
         let records = runs.entry(run.clone()).or_default();
-        assert_eq!(records.len() as u64, expected, "only the dispatcher appends, and it knows where the log ends");
-        for (at, event) in events {
-            records.push(Record { seq: records.len() as u64 + 1, at, event });
+        for record in appended.iter() {
+            assert_eq!(
+                records.len() as u64 + 1,
+                record.seq,
+                "only the dispatcher appends, and it knows where the log ends"
+            );
+            records.push(record.clone());
         }
         // Not at once: what arrives meanwhile must share the next append.
         Box::pin(async {

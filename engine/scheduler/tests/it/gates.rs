@@ -66,9 +66,8 @@ fn first_run() -> Option<String> {
     Some(format!("{:032x}", 1))
 }
 
-/// What the second task was handed of what the first found.
-fn handed(may_see: bool) -> Vec<(String, usize)> {
-    let text = "schema: orch-wasm/v1\nname: w\ntasks:\n  scan: { uses: test/any@1 }\n  other: { uses: test/any@1 }\n  last: { needs: [scan], uses: test/any@1 }\n";
+/// What the last task was handed of what the others found, two each.
+fn handed(text: &str, may_see: bool) -> Vec<(String, usize)> {
     let plan = match may_see {
         true => crate::fakes::plan_that_asks(text, |ask| {
             ask.findings = Some(orch_core::FindingsAsk { reason: "to count".to_owned(), optional: false });
@@ -78,8 +77,9 @@ fn handed(may_see: bool) -> Vec<(String, usize)> {
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
     let runner = {
         let seen = Arc::clone(&seen);
+        let last = if text.contains("finally:") { "finally/1" } else { "last" };
         Scripted::new(move |attempt, live| {
-            if attempt.task.to_string() == "last" {
+            if attempt.task.to_string() == last {
                 let handed = attempt.findings.iter().map(|(task, found)| (task.to_string(), found.len()));
                 seen.lock().unwrap().extend(handed);
             } else {
@@ -97,6 +97,14 @@ fn handed(may_see: bool) -> Vec<(String, usize)> {
 
 #[test]
 fn findings_go_to_those_who_ask_and_need_the_task() {
-    assert_eq!(handed(true), [("scan".to_owned(), 2)]);
-    assert_eq!(handed(false), []);
+    let text = "schema: orch-wasm/v1\nname: w\ntasks:\n  scan: { uses: test/any@1 }\n  other: { uses: test/any@1 }\n  last: { needs: [scan], uses: test/any@1 }\n";
+    assert_eq!(handed(text, true), [("scan".to_owned(), 2)]);
+    assert_eq!(handed(text, false), []);
+}
+
+#[test]
+fn what_runs_at_the_end_is_handed_the_findings_of_all() {
+    let text = "schema: orch-wasm/v1\nname: w\ntasks:\n  scan: { uses: test/any@1 }\n  other: { uses: test/any@1 }\nfinally:\n  - { uses: test/any@1 }\n";
+    assert_eq!(handed(text, true), [("scan".to_owned(), 2), ("other".to_owned(), 2)]);
+    assert_eq!(handed(text, false), []);
 }

@@ -1,4 +1,4 @@
-use crate::support::{append, created, finished, open, run, tell, wait};
+use crate::support::{append, created, finished, open, records, run, tell, wait};
 use orch_core::{Faults, RunId, RunOutcome, RunStore, StoreError, Timestamp};
 use orch_store::{SqliteStore, StateFolder};
 use std::sync::Arc;
@@ -176,12 +176,12 @@ fn a_stopped_program_leaves_one_file() {
 fn an_append_that_nobody_waits_for_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
-    drop(store.append(&run(1), 0, vec![(Timestamp(1), created())]));
+    drop(store.append(&run(1), records(Timestamp(1), 0, vec![created()])));
     append(&store, &run(1), 1, vec![tell()]).unwrap();
     // Several that were asked for in order are written in that order, whichever is waited for first.
     let (second, third) = (
-        store.append(&run(1), 2, vec![(Timestamp(1), tell())]),
-        store.append(&run(1), 3, vec![(Timestamp(1), finished())]),
+        store.append(&run(1), records(Timestamp(1), 2, vec![tell()])),
+        store.append(&run(1), records(Timestamp(1), 3, vec![finished()])),
     );
     wait(third).unwrap();
     wait(second).unwrap();

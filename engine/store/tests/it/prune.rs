@@ -62,8 +62,8 @@ fn the_oldest_go_until_each_rule_holds() {
     let folder = tempfile::tempdir().unwrap();
     let (store, blobs) = both(&folder);
     over(&store, 1..=6);
-    let later = vec![(Timestamp(9_000), created()), (Timestamp(9_000), finished())];
-    crate::support::wait(store.append(&run(7), 0, later)).unwrap();
+    let later = crate::support::records(Timestamp(9_000), 0, vec![created(), finished()]);
+    crate::support::wait(store.append(&run(7), later)).unwrap();
     let prune = |request| store.prune(&blobs, &request).unwrap().runs;
     assert_eq!(prune(PruneRequest { keep: Some(5), ..NONE }), [run(1), run(2)]);
     let one: i64 = database(&folder).query_row("SELECT bytes FROM runs WHERE key = 3", [], |row| row.get(0)).unwrap();

@@ -1,6 +1,9 @@
 //! Events and stores that the tests share.
 
-use orch_core::{CancelReason, Digest, Event, Faults, RunId, RunOutcome, RunStore, StoreError, TaskOutcome, Timestamp};
+use orch_core::{
+    CancelReason, Canonical, Digest, Event, Faults, Record, RunId, RunOutcome, RunStore, StoreError, TaskOutcome,
+    Timestamp,
+};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
 use std::sync::Arc;
 
@@ -24,7 +27,7 @@ pub(crate) fn created_with(components: &[Digest]) -> Event {
         workflow: "w".into(),
         file: "w.yaml".into(),
         plan_hash: Digest::of(b""),
-        plan: serde_json::json!({}),
+        plan: Canonical::of(&serde_json::json!({})),
         tasks,
         inputs: serde_json::json!({}),
         requester: None,
@@ -73,7 +76,12 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 
 pub(crate) fn append(store: &SqliteStore, run: &RunId, expected: u64, events: Vec<Event>) -> Result<(), StoreError> {
     let at = Timestamp(1_000 + i64::try_from(expected).unwrap());
-    wait(store.append(run, expected, events.into_iter().map(|event| (at, event)).collect()))
+    wait(store.append(run, records(at, expected, events)))
+}
+
+/// Events after the first `expected` ones.
+pub(crate) fn records(at: Timestamp, expected: u64, events: Vec<Event>) -> Arc<Vec<Record>> {
+    Arc::new((expected + 1..).zip(events).map(|(seq, event)| Record { seq, at, event }).collect())
 }
 
 pub(crate) fn state(folder: &tempfile::TempDir) -> StateFolder {

@@ -108,6 +108,8 @@ pub(super) struct ProgramGrant {
     read_only: Option<bool>,
     /// Whether it may be one that runs other programs or text.
     interpreter: Option<bool>,
+    /// Whether it keeps the rights of the user who runs the engine and reaches every file that this user reaches.
+    unconfined: Option<bool>,
 }
 
 /// A granted place for values.

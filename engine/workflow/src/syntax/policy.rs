@@ -145,6 +145,8 @@ pub(super) struct AllowedProgram {
     digest: Option<String>,
     /// Whether it may be one that runs other programs or text.
     interpreter: Option<bool>,
+    /// Whether it may keep the rights of the user who runs the engine and reach every file that this user reaches.
+    unconfined: Option<bool>,
 }
 
 /// What may be kept from run to run.

@@ -374,6 +374,14 @@ fn granted_programs_and_places() {
         ],
     );
     case("exec: [{ alias: py, program: /usr/bin/python3.12, interpreter: true }]", &[]);
+    case("exec: [{ alias: up, program: /usr/bin/apt-get, interpreter: true, unconfined: true }]", &[]);
+    case(
+        "exec: [{ alias: up, program: /usr/bin/up, unconfined: true, read-only: true }]",
+        &[
+            "3:72 OW0112 `/usr/bin/up` is `unconfined`, so nothing holds it to being `read-only` (leave out one of them; a dry run \
+           runs confined programs only)",
+        ],
+    );
     case(
         "exec: [{ alias: a, program: /b/a, args: ['{x}'] }]",
         &["3:84 OW0105 what may fill the slot `{x}` is not said (add `slots: { x: text }`)"],
