@@ -23,6 +23,11 @@ pub fn marker(name: &str) -> Option<String> {
     std::env::var(format!("ORCH_TESTS_{name}")).ok()
 }
 
+/// What `cargo xtask soak`, or somebody who replays a failure, wants otherwise.
+pub fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// Whether this process runs only the test `name`. In the ordinary test process it runs the test in a process of its own, passes its output
 /// on, fails if that fails, and says no.
 #[track_caller]

@@ -18,8 +18,10 @@ pub use component::{
     Guest, HOSTILE_TASKS, NET_TASKS, StringEncoding as Encoding, guest_returning, hostile, net, programs, wat_guest,
     wat_guest_allocating, wat_guest_encoded, wat_guest_in,
 };
-pub use isolated::{alone, marker, open_files, peak_memory, process_cpu, program, rerun_all, this_program, threads};
+pub use isolated::{
+    alone, from_environment, marker, open_files, peak_memory, process_cpu, program, rerun_all, this_program, threads,
+};
 pub use log_reader::{Expected, check_log, outputs};
 pub use recorder::{Line, Recorder, Seen};
-pub use sandbox::{CountingCompiler, Running, Sandbox, compiler};
+pub use sandbox::{CountingCompiler, Interrupted, Interruption, Running, Sandbox, compiler};
 pub use snapshot::Snapshot;

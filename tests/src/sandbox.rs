@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
@@ -61,6 +62,30 @@ pub struct Sandbox {
     /// Always there; taken when this is dropped, not to wait for a thread that a guest blocks.
     runtime: Option<tokio::runtime::Runtime>,
     _folder: tempfile::TempDir,
+}
+
+/// What happens to an attempt at one of its await points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// It is asked to stop.
+    Cancelled,
+    /// Nobody drives it any more.
+    Dropped,
+}
+
+/// An attempt that is interrupted.
+pub struct Interrupted(JoinHandle<Option<AttemptResult>>, tokio::runtime::Handle);
+
+impl Interrupted {
+    /// What came of it; none if it was dropped before its end.
+    ///
+    /// # Errors
+    /// When it panicked.
+    pub fn end(self) -> Result<Option<AttemptResult>, JoinError> {
+        let Interrupted(handle, runtime) = self;
+        let ended = runtime.block_on(async { tokio::time::timeout(HANGS, handle).await });
+        ended.expect("the attempt hangs: neither its end nor its timeout came")
+    }
 }
 
 /// Longer than every timeout in these tests.
@@ -228,11 +253,41 @@ impl Sandbox {
         ended.expect("the replay hangs").unwrap().unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Starts an attempt that is interrupted as soon as it waits for something, after it has done so `at` times before.
+    #[track_caller]
+    pub fn interrupt(&self, guest: &Guest, call: Call, at: u32, how: Interruption) -> Interrupted {
+        let (attempt, cancel) = self.attempt(guest, call);
+        let mut running = self.host.run(attempt, Arc::new(Recorder::default()));
+        let (mut cancel, mut waited) = (Some(cancel), 0);
+        let stepped = std::future::poll_fn(move |context| {
+            let polled = running.as_mut().poll(context);
+            if polled.is_pending() && waited == at {
+                match how {
+                    Interruption::Dropped => return Poll::Ready(None),
+                    Interruption::Cancelled => _ = cancel.take().map(|cancel| cancel.send(CancelReason::Requested)),
+                }
+            }
+            waited += 1;
+            polled.map(Some)
+        });
+        let runtime = self.runtime.as_ref().unwrap().handle().clone();
+        Interrupted(runtime.spawn(stepped), runtime)
+    }
+
     #[track_caller]
     fn start_by(&self, runner: &dyn TaskRunner, guest: &Guest, call: Call) -> Running {
+        let (attempt, cancel) = self.attempt(guest, call);
+        let recorder = Arc::new(Recorder::default());
+        let runtime = self.runtime.as_ref().unwrap().handle().clone();
+        let handle = runtime.spawn(runner.run(attempt, Arc::clone(&recorder) as Arc<dyn orch_core::LiveEvents>));
+        Running { recorder, handle, cancel: Some(cancel), runtime }
+    }
+
+    /// Loads a component; gives an attempt of it, and how it is asked to stop.
+    #[track_caller]
+    fn attempt(&self, guest: &Guest, call: Call) -> (Attempt, oneshot::Sender<CancelReason>) {
         self.load(guest).unwrap_or_else(|error| panic!("{error}"));
         let (cancel, cancelled) = oneshot::channel();
-        let recorder = Arc::new(Recorder::default());
         let attempt = Attempt {
             run: RunId::try_from("0123456789abcdef0123456789abcdef").unwrap(),
             task: TaskId::try_from("task").unwrap().into(),
@@ -258,9 +313,7 @@ impl Sandbox {
                 }
             }),
         };
-        let runtime = self.runtime.as_ref().unwrap().handle().clone();
-        let handle = runtime.spawn(runner.run(attempt, Arc::clone(&recorder) as Arc<dyn orch_core::LiveEvents>));
-        Running { recorder, handle, cancel: Some(cancel), runtime }
+        (attempt, cancel)
     }
 
     /// Loads a component and runs an attempt to its end.

@@ -14,8 +14,12 @@ pub(crate) fn run(quick: bool) -> Result<()> {
         "--release",
         "--package",
         "orch-plugin-secret-scan",
+        "--package",
+        "orch-plugin-iac-scan",
         "--example",
         "native",
+        "--example",
+        "iac-native",
     ]))?;
     demo::plugins()?;
     let measured = program(if quick { "quick" } else { "full" }).status()?;
@@ -27,16 +31,12 @@ pub(crate) fn run(quick: bool) -> Result<()> {
 pub(crate) fn build() -> Result<()> {
     wasm_target()?;
     start(cargo().args(["build", "--release", "--package", "orch-wasm", "--package", "orch-bench"]))?;
-    start(cargo().current_dir(root().join("tests/guests")).args([
-        "build",
-        "--release",
-        "--package",
-        "guest-echo",
-        "--package",
-        "net",
-        "--target",
-        "wasm32-wasip2",
-    ]))?;
+    // `hostile` apart: what it asks of the SDK the others would import as well.
+    for packages in [["guest-echo", "net", "programs"].as_slice(), &["hostile"]] {
+        let packages = packages.iter().flat_map(|package| ["--package", package]);
+        let build = ["build", "--release", "--target", "wasm32-wasip2"];
+        start(cargo().current_dir(root().join("tests/guests")).args(build).args(packages))?;
+    }
     // With its manifest inside, so that it can be published as well.
     start(
         Command::new(engine())
@@ -55,7 +55,10 @@ pub(crate) fn program(mode: &str) -> Command {
         .arg(guests().join("wasm32-wasip2/release/guest_echo.wasm"))
         .arg(guests().join("work.wasm"))
         .arg(guests().join("wasm32-wasip2/release/net.wasm"))
+        .arg(guests().join("wasm32-wasip2/release/programs.wasm"))
+        .arg(guests().join("wasm32-wasip2/release/hostile.wasm"))
         .arg(guests().join("release/examples/native"))
+        .arg(guests().join("release/examples/iac-native"))
         .arg(root())
         .arg(mode);
     command

@@ -79,6 +79,8 @@ pub(crate) fn check() -> Result<()> {
         let folder = root().join(workspace);
         start(cargo().current_dir(&folder).args(["fmt", "--all", "--check"]))?;
     }
+    crate::layering::check()?;
+    start(cargo().args(["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]))?;
     start(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     start(cargo().current_dir(root().join("plugins")).args([
         "clippy",
@@ -88,7 +90,5 @@ pub(crate) fn check() -> Result<()> {
         "--deny",
         "warnings",
     ]))?;
-    start(cargo().current_dir(root().join("sdk/rust")).args(["clippy", "--all-targets", "--", "--deny", "warnings"]))?;
-    crate::layering::check()?;
-    start(cargo().args(["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]))
+    start(cargo().current_dir(root().join("sdk/rust")).args(["clippy", "--all-targets", "--", "--deny", "warnings"]))
 }

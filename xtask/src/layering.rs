@@ -39,8 +39,8 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 const ONLY: [(&str, &[&str]); 7] = [
     ("wasmtime", &["orch-host", "orch-bench"]),
     ("wasmtime-wasi", &["orch-host", "orch-bench"]),
-    // The tests change bytes behind the store's back.
-    ("rusqlite", &["orch-store", "orch-tests"]),
+    // The tests change bytes behind the store's back, and the benchmark holds its lock as another process would.
+    ("rusqlite", &["orch-store", "orch-tests", "orch-bench"]),
     ("serde-saphyr", &["orch-workflow"]),
     ("cel", &["orch-workflow"]),
     ("clap", &["orch-wasm"]),

@@ -1,4 +1,5 @@
-//! `soak`: more of what the test of the state machine and the random kills do, with fresh seeds, until the time is up.
+//! `soak`: more of what the test of the state machine, the random kills and the races over folders do, with fresh seeds, until the
+//! time is up.
 
 use crate::chores::{cargo, engine, say, start};
 use anyhow::{Context, Result, ensure};
@@ -7,6 +8,8 @@ use std::time::{Duration, Instant};
 /// Seeds of one round of the state machine, and of random kills.
 const SEEDS: u64 = 2_000;
 const KILLS: u64 = 60;
+/// Seconds of a race for a folder.
+const RACE: u64 = 60;
 
 pub(crate) fn run(minutes: &str) -> Result<()> {
     let minutes: u64 = minutes.parse().context("`--minutes` takes a number")?;
@@ -21,6 +24,14 @@ pub(crate) fn run(minutes: &str) -> Result<()> {
     while begun.elapsed() < until {
         round("every_log_keeps_the_invariants", seed, SEEDS)?;
         round("d2_killed_at_random_moments", seed, KILLS)?;
+        start(cargo().env("ORCH_TEST_SECONDS", RACE.to_string()).args([
+            "test",
+            "--package",
+            "orch-tests",
+            "f7_",
+            "--",
+            "--nocapture",
+        ]))?;
         (graphs, kills) = (graphs + SEEDS, kills + KILLS);
         seed += SEEDS;
         say(&format!("{graphs} random workflows and {kills} random kills in {} min", begun.elapsed().as_secs() / 60));

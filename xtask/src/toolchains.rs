@@ -1,4 +1,5 @@
-//! `toolchains`: what plugins in other languages than Rust are made with, pinned, below `target/tools`. No root is needed.
+//! `toolchains`: what plugins in other languages than Rust are made with, and programs of others that tests run as tasks, pinned, below
+//! `target/tools`. No root is needed.
 
 use crate::chores::{root, say, start};
 use anyhow::{Context, Result};
@@ -23,7 +24,8 @@ pub(crate) fn install() -> Result<()> {
         .context("python3 with its module venv is needed")?;
     start(
         Command::new(python.join("bin/pip"))
-            .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            // All is pinned here: the programs would otherwise bring what runs them outside of this engine.
+            .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"])
             .arg(pins.join("requirements.txt")),
     )?;
     empty(&js)?;

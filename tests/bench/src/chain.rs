@@ -87,9 +87,7 @@ pub(crate) fn run(loaded: &Loaded, workflow: String, jobs: usize) -> Result<Dura
     let state = StateFolder::open(&loaded.folder.path().join("state"))?;
     let store = Arc::new(SqliteStore::new(state));
     store.prepare()?;
-    // As many as the program takes: one more than there are guests to keep busy.
-    let threads = jobs.min(processors() * 4) + 1;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+    let runtime = orch_scheduler::runtime(jobs)?;
     let run = RunId::try_from(uuid::Uuid::now_v7().simple().to_string())?;
     let dispatcher = Dispatcher {
         store: store.clone(),
@@ -109,15 +107,10 @@ pub(crate) fn run(loaded: &Loaded, workflow: String, jobs: usize) -> Result<Dura
         pause: CancellationToken::new(),
     };
     let begun = Instant::now();
-    let driven = runtime.spawn(async move { dispatcher.run(request).await });
-    let outcome = runtime.block_on(driven)??;
+    let outcome = dispatcher.drive(&runtime, request, std::future::pending())?;
     let took = begun.elapsed();
     anyhow::ensure!(outcome == Driven::Ended(RunOutcome::Succeeded), "{outcome:?}");
     Ok(took)
-}
-
-pub(crate) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Resident memory of this process in KiB.

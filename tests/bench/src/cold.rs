@@ -30,6 +30,30 @@ pub(crate) fn measure(paths: &Paths, floors: &Floors, table: &mut Report) -> Res
 
 /// `orch-wasm run` of a workflow over the plugin with the published workloads, median.
 pub(crate) fn whole_process(paths: &Paths, workflow: &str) -> Result<Duration> {
+    let (user, folder) = published(paths, workflow)?;
+    Ok(user.runs(&folder, if paths.quick { 5 } else { 20 })?.median())
+}
+
+/// How often a whole `orch-wasm run` of a workflow waits for the disk, counted in its system calls. `None` without `strace`.
+pub(crate) fn fsyncs(paths: &Paths, workflow: &str) -> Result<Option<u64>> {
+    if Command::new("strace").arg("--version").output().is_err() {
+        return Ok(None);
+    }
+    let (user, folder) = published(paths, workflow)?;
+    // What the first run does once is not counted.
+    user.must("run", &mut user.start(["run"], &folder))?;
+    let log = folder.join("syscalls");
+    let mut command = Command::new("strace");
+    command.args(["--follow-forks", "--seccomp-bpf", "--trace=fsync,fdatasync", "--output"]).arg(&log);
+    command.arg(&user.program).arg("run").current_dir(&folder).env_clear().env("HOME", &user.home);
+    ensure!(command.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success(), "a run under strace failed");
+    // A call that is cut in two by another thread's is told as unfinished and then as resumed.
+    let begun = |line: &&str| line.contains("sync(") && !line.contains("resumed");
+    Ok(Some(std::fs::read_to_string(&log)?.lines().filter(begun).count() as u64))
+}
+
+/// A user who has published the plugin with the published workloads, and the folder of a workflow over it.
+fn published(paths: &Paths, workflow: &str) -> Result<(User, PathBuf)> {
     let user = User::new(paths)?;
     user.must("init", &mut user.start(["init", "work"], &user.home))?;
     let folder = user.home.join("work");
@@ -37,7 +61,7 @@ pub(crate) fn whole_process(paths: &Paths, workflow: &str) -> Result<Duration> {
     let publish = ["plugin".as_ref(), "publish".as_ref(), component.as_os_str()];
     user.must("publish", &mut user.start(publish, &folder))?;
     std::fs::write(folder.join("workflow.yaml"), workflow)?;
-    Ok(user.runs(&folder, if paths.quick { 5 } else { 20 })?.median())
+    Ok((user, folder))
 }
 
 /// `orch-wasm runs list` of a state folder, whole process.

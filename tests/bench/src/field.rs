@@ -58,7 +58,7 @@ const WAIT: Duration = Duration::from_millis(100);
 impl Shape {
     fn slots(&self) -> usize {
         match self.slots {
-            Slots::Processors => chain::processors(),
+            Slots::Processors => orch_scheduler::processors(),
             Slots::Given(slots) => slots,
         }
     }
@@ -83,6 +83,7 @@ pub(crate) fn measure(paths: &Paths, floors: &Floors, table: &mut Report) -> Res
     let work = setup::work(paths)?;
     in_a_chain(paths, &work, floors, table)?;
     computing(&work, table)?;
+    syncs(paths, table)?;
     let took = LIGHT.median(&work, 5)?;
     let rate = LIGHT.tasks as f64 / took.as_secs_f64();
     table.row(
@@ -130,10 +131,26 @@ fn in_a_chain(paths: &Paths, work: &Loaded, floors: &Floors, table: &mut Report)
     Ok(())
 }
 
+/// Group commit in numbers: how often a chain, whose tasks can share nothing with each other, waits for the disk.
+fn syncs(paths: &Paths, table: &mut Report) -> Result<()> {
+    let shape = CHAIN_OF_400;
+    let counted = cold::fsyncs(paths, &shape.workflow())?;
+    table.row(
+        format!("fsyncs a task in a chain of {}, whole process, counted by strace", shape.tasks),
+        counted.map_or("not counted: strace is missing".into(), |count| {
+            format!("{:.2} ({count} in all)", count as f64 / shape.tasks as f64)
+        }),
+        "1: each task begins when the one before is on disk".into(),
+        counted.map(|count| count as f64 / shape.tasks as f64),
+        "≤ 1.5",
+    );
+    Ok(())
+}
+
 /// The floor is the same function in this process, natively, spread evenly over the processors.
 fn computing(work: &Loaded, table: &mut Report) -> Result<()> {
     let shape = WIDE;
-    let at_once = u32::try_from(shape.slots().min(chain::processors()))?;
+    let at_once = u32::try_from(shape.slots().min(orch_scheduler::processors()))?;
     let native = || {
         let begun = Instant::now();
         for _ in 0..shape.tasks {

@@ -6,7 +6,7 @@ use crate::cold;
 use crate::numbers::{Report, Samples, ratio, time};
 use crate::setup::{self, Loaded, WallClock};
 use anyhow::{Context, Result};
-use orch_core::{Event, NoFaults, Person, RunId, RunOutcome, RunStore, Timestamp};
+use orch_core::{Canonical, Event, NoFaults, Person, Record, RunId, RunOutcome, RunStore, Timestamp};
 use orch_scheduler::{Beginning, Dispatcher, Driven, Observer, RunRequest, stored_plan};
 use orch_store::{SqliteStore, StateFolder};
 use std::sync::{Arc, Mutex};
@@ -103,7 +103,7 @@ fn drive(
 ) -> Result<(Driven, RunId, Arc<SqliteStore>)> {
     let store = Arc::new(SqliteStore::new(StateFolder::open(&work.folder.path().join("state"))?));
     store.prepare()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build()?;
+    let runtime = orch_scheduler::runtime(2)?;
     let (run, beginning) = match left {
         Some((run, records)) => (run, Beginning::Resumed(records)),
         None => {
@@ -128,8 +128,7 @@ fn drive(
         cancel: CancellationToken::new(),
         pause: CancellationToken::new(),
     };
-    let driven = runtime.spawn(async move { dispatcher.run(request).await });
-    Ok((runtime.block_on(driven)??, run, store))
+    Ok((dispatcher.drive(&runtime, request, std::future::pending())?, run, store))
 }
 
 /// `runs list` as a process of its own, in a folder with very many runs.
@@ -139,10 +138,10 @@ fn list(paths: &Paths, work: &Loaded, table: &mut Report) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let count = if paths.quick { RUNS / 10 } else { RUNS };
     runtime.block_on(async {
-        let mut waiting = Vec::new();
+        let (one, mut waiting) = (Arc::new(one_run()), Vec::new());
         for number in 0..count {
             let run = RunId::try_from(format!("{number:032x}"))?;
-            waiting.push(store.append(&run, 0, one_run()));
+            waiting.push(store.append(&run, Arc::clone(&one)));
             // So many share an fsync.
             if waiting.len() == 1_000 {
                 for append in waiting.drain(..) {
@@ -169,13 +168,13 @@ fn list(paths: &Paths, work: &Loaded, table: &mut Report) -> Result<()> {
 }
 
 /// The shortest log that a run can have.
-fn one_run() -> Vec<(Timestamp, Event)> {
+fn one_run() -> Vec<Record> {
     let created = Event::RunCreated {
         format: 2,
         workflow: "bench".into(),
         file: "bench.yaml".into(),
         plan_hash: orch_core::Digest::of(b"plan"),
-        plan: serde_json::Value::Null,
+        plan: Canonical::of(&()),
         tasks: Vec::new(),
         inputs: serde_json::Value::Null,
         requester: None,
@@ -183,5 +182,6 @@ fn one_run() -> Vec<(Timestamp, Event)> {
         again: Vec::new(),
     };
     let finished = Event::RunFinished { outcome: RunOutcome::Succeeded, outputs: serde_json::Value::Null };
-    vec![(Timestamp(1), created), (Timestamp(2), finished)]
+    let records = [created, finished].into_iter().zip(1..);
+    records.map(|(event, seq)| Record { seq, at: Timestamp(seq.cast_signed()), event }).collect()
 }

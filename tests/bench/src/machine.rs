@@ -17,7 +17,7 @@ pub(crate) fn print() {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo").lines().find(|line| line.starts_with("model name")).unwrap_or("").to_owned();
     let memory = read("/proc/meminfo").lines().next().unwrap_or("").to_owned();
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let processors = orch_scheduler::processors();
     println!("machine: {} processors;{}; {memory}", processors, cpu.split(':').nth(1).unwrap_or(" unknown processor"));
     println!("kernel: {}", read("/proc/sys/kernel/osrelease").trim());
     println!("runtime: {}; on-demand allocator\n", orch_host::engine_version());

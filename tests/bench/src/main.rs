@@ -4,6 +4,7 @@
 //! asserted: a shared machine is no ruler.
 #![allow(clippy::print_stdout, reason = "printing figures is what this program does")]
 
+mod cancel;
 mod chain;
 mod cold;
 mod field;
@@ -11,6 +12,7 @@ mod long;
 mod machine;
 mod numbers;
 mod one;
+mod plugins;
 mod reach;
 mod scan;
 mod setup;
@@ -24,7 +26,10 @@ struct Paths {
     echo: PathBuf,
     work: PathBuf,
     net: PathBuf,
+    programs: PathBuf,
+    hostile: PathBuf,
     scan_native: PathBuf,
+    iac_native: PathBuf,
     repository: PathBuf,
     quick: bool,
 }
@@ -38,7 +43,10 @@ fn main() -> Result<()> {
         echo: next("the echo component")?,
         work: next("the component of the published workloads")?,
         net: next("the component that reaches for a network")?,
+        programs: next("the component that runs programs")?,
+        hostile: next("the component of the tests that tries what it may not")?,
         scan_native: next("the native secret scanner")?,
+        iac_native: next("the native scanner of infrastructure")?,
         repository: next("the repository")?,
         quick: false,
     };
@@ -56,7 +64,9 @@ fn main() -> Result<()> {
     field::measure(&paths, &floors, &mut table)?;
     long::measure(&paths, &mut table)?;
     reach::measure(&paths, &mut table)?;
+    cancel::measure(&paths, &mut table)?;
     scan::measure(&paths, &mut table)?;
+    plugins::measure(&paths, &floors, &mut table)?;
     table.print();
     Ok(())
 }

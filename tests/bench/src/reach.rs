@@ -1,4 +1,4 @@
-//! What reaching out costs: a granted request beside a plain client, masking beside copying, and how soon a cancelled task has ended.
+//! What reaching out costs: a granted request beside a plain client, and masking beside copying.
 
 use crate::Paths;
 use crate::numbers::{Report, Samples, ratio, time};
@@ -6,8 +6,8 @@ use crate::one::Quiet;
 use crate::setup::{self, Loaded};
 use anyhow::{Context, Result};
 use orch_core::{
-    Attempt, Effective, EffectiveNet, Limits, LiveEvents, Masker, NetRule, PluginTask, RunId, Scheme, Secret,
-    SecretName, TaskRunner,
+    Attempt, Effective, EffectiveBucket, EffectiveNet, Limits, LiveEvents, Masker, NetRule, PluginTask, RunId, Scheme,
+    Secret, SecretName, Size, TaskRunner,
 };
 use serde_json::{Value, json};
 use std::future::Future;
@@ -16,16 +16,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a task runs before it is cancelled: all of them are in the midst of it by then.
-const HEAD_START: Duration = Duration::from_millis(30);
-
 pub(crate) fn measure(paths: &Paths, table: &mut Report) -> Result<()> {
-    println!("requests, masking, cancelling");
+    println!("requests and masking");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let (net, work) = (setup::net(paths)?, setup::work(paths)?);
-    runtime.block_on(requests(paths, &net, table))?;
-    masking(paths, table)?;
-    runtime.block_on(cancelling(paths, &net, &work, table))
+    runtime.block_on(requests(paths, &setup::net(paths)?, table))?;
+    masking(paths, table)
 }
 
 /// Requests one after the other, each over a connection of its own, as the engine makes them.
@@ -69,7 +64,7 @@ fn plain(server: SocketAddr) -> Result<()> {
 }
 
 /// A server that reads a request on each connection and does something with it.
-fn server(reply: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Result<SocketAddr> {
+pub(crate) fn server(reply: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     std::thread::spawn(move || {
@@ -115,53 +110,8 @@ fn median(rounds: usize, mut once: impl FnMut()) -> Duration {
     Samples::new(std::iter::repeat_with(timed).take(rounds).collect()).median()
 }
 
-/// From the wish to the end, for tasks that compute, sleep, and wait for an answer that never comes.
-async fn cancelling(paths: &Paths, net: &Loaded, work: &Loaded, table: &mut Report) -> Result<()> {
-    let rounds = if paths.quick { 10 } else { 100 };
-    let stalled = server(|stream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
-        std::mem::forget(stream.try_clone());
-    })?;
-    let body = json!({ "requests": [{ "scheme": "http", "authority": stalled.to_string(), "path": "/" }] });
-    let kinds = [
-        ("a loop", work, "fibonacci", json!({ "n": 60 })),
-        ("a sleep", work, "wait", json!({ "ms": 600_000 })),
-        ("a stalled body", net, "http", body),
-    ];
-    let mut all = Vec::new();
-    for (what, loaded, task, input) in kinds {
-        let mut samples = Vec::new();
-        for _ in 0..rounds {
-            let (wish, cancelled) = tokio::sync::oneshot::channel();
-            let cancel = async {
-                tokio::time::sleep(HEAD_START).await;
-                let _ = wish.send(());
-                Instant::now()
-            };
-            let end = async {
-                let result = run(loaded, task, input.clone(), async move { drop(cancelled.await) }).await?;
-                anyhow::Ok((result, Instant::now()))
-            };
-            let (asked, ended) = tokio::join!(cancel, end);
-            let (result, ended) = ended?;
-            anyhow::ensure!(!result.contains("Succeeded"), "{what}: {result}");
-            samples.push(ended - asked);
-        }
-        all.extend(samples.iter().copied());
-        row(table, &format!("cancel to end, {what}"), samples);
-    }
-    row(table, "cancel to end, all", all);
-    Ok(())
-}
-
-fn row(table: &mut Report, what: &str, samples: Vec<Duration>) {
-    let samples = Samples::new(samples);
-    let measured = format!("{}, p99 {}", time(samples.median()), time(samples.percentile(0.99)));
-    table.row(what, measured, "250 ms of grace".to_owned(), None, "p99 ≤ 1 s");
-}
-
-/// Runs a task that may reach everything on loopback; says how it ended.
-async fn run(
+/// Runs a task that may reach everything on loopback, run one program and keep values; says how it ended.
+pub(crate) async fn run(
     loaded: &Loaded,
     task: &str,
     input: Value,
@@ -178,6 +128,8 @@ async fn run(
     let rules = || vec![rule.clone()];
     let net = EffectiveNet { asked: rules(), granted: rules(), allowed: rules(), ..EffectiveNet::default() };
     let limits = Limits { requests: u64::MAX, ..Limits::default() };
+    let child = serde_json::from_value(json!({ "alias": "child", "program": "/usr/bin/sleep", "args": ["600"] }))?;
+    let bucket = EffectiveBucket { bucket: setup::BUCKET.try_into()?, quota: Size::from_mib(1) };
     let attempt = Attempt {
         run: RunId::try_from("0".repeat(32))?,
         task: orch_core::TaskId::try_from("bench")?.into(),
@@ -191,7 +143,7 @@ async fn run(
             task: task.parse()?,
         }),
         input: input.to_string(),
-        grants: Arc::new(Effective { net, ..Effective::default() }),
+        grants: Arc::new(Effective { net, exec: vec![child], kv: vec![bucket], ..Effective::default() }),
         limits: Arc::new(limits),
         timeout: Duration::from_secs(600),
         upstream: Vec::new(),

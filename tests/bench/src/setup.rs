@@ -4,8 +4,8 @@ use crate::Paths;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use orch_core::{
-    Ask, Clock, Digest, FoundPlugin, LimitsRequest, Manifest, NetworkOptions, NoFaults, Policy, SecretAsk, Source,
-    TaskManifest, Timestamp,
+    Ask, Clock, Digest, ExecAsk, FoundPlugin, LimitsRequest, Manifest, NetworkOptions, NoFaults, Policy, SecretAsk,
+    Source, TaskManifest, Timestamp,
 };
 use orch_host::{CodeCache, CompileLimits, Compiler, Host, HostOptions, Launcher};
 use orch_store::{FolderBlobs, SqliteStore, StateFolder};
@@ -43,6 +43,25 @@ pub(crate) fn net(paths: &Paths) -> Result<Loaded> {
         optional: true,
     };
     load(paths, "bench/net", &paths.net, Ask { secrets: vec![secret], ..Ask::default() })
+}
+
+/// The plugin that runs programs, one of which it calls `child`.
+pub(crate) fn programs(paths: &Paths) -> Result<Loaded> {
+    let child = ExecAsk { alias: "child".try_into()?, slots: Vec::new(), reason: String::new(), optional: true };
+    load(paths, "bench/programs", &paths.programs, Ask { exec: vec![child], ..Ask::default() })
+}
+
+/// Where the guest of the tests keeps values.
+pub(crate) const BUCKET: &str = "seen";
+
+/// The plugin of the tests that tries what it may not.
+pub(crate) fn hostile(paths: &Paths) -> Result<Loaded> {
+    let asks = serde_json::json!({
+        "secrets": [{ "name": "token", "audience": [] }],
+        "kv": [{ "bucket": BUCKET, "quota": "1MiB" }],
+        "artifacts": [{ "name": "a" }],
+    });
+    load(paths, "bench/hostile", &paths.hostile, serde_json::from_value(asks)?)
 }
 
 fn load(paths: &Paths, name: &str, component: &Path, permissions: Ask) -> Result<Loaded> {

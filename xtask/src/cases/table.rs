@@ -343,7 +343,7 @@ pub(super) const CASES: [Case; 104] = [
         attack: "Metadata addresses and names that lead there",
         outcome: "refused though the name is allowed",
         also: &[],
-        note: "By records of refusals: no listener stands on those addresses.",
+        note: "",
     },
     Case {
         id: "N5",
@@ -853,7 +853,7 @@ pub(super) const NOT_BUILT: [NotBuilt; 6] = [
     NotBuilt {
         id: "R14",
         attack: "Archives with paths that lead out, links, bombs",
-        why: "Nothing is ever unpacked: a package is one component.",
+        why: "Nothing is ever unpacked to files: a package is one component, and a scanner that looks into archives reads them in its memory.",
     },
     NotBuilt {
         id: "D3",

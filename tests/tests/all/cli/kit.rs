@@ -53,7 +53,7 @@ pub(super) fn steps(log: &[Value], kind: &str) -> Vec<String> {
 
 /// How a step ended.
 #[track_caller]
-pub(super) fn end<'a>(log: &'a [Value], step: &str) -> &'a Value {
+pub(crate) fn end<'a>(log: &'a [Value], step: &str) -> &'a Value {
     let ends = of(log, "task-finished");
     ends.into_iter().find(|end| end["task"] == step).unwrap_or_else(|| panic!("`{step}` has no end: {log:#?}"))
 }

@@ -1,10 +1,10 @@
 //! D1, D2: the whole program killed at every named point and at random moments. After each death the next process goes on, and an
 //! outsider finds nothing lost, nothing twice, nothing that cannot be.
 
-use super::from_environment;
 use super::shapes::{SHAPES, Shape, faulty, log_of, run_faulty, run_of, text};
 use crate::cli::packages::hostile_place;
 use crate::cli::program::Place;
+use orch_tests::from_environment;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;

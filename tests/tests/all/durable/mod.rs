@@ -12,9 +12,3 @@ mod planted;
 mod shapes;
 mod signals;
 mod world;
-
-/// What `cargo xtask soak`, or somebody who replays a failure, sets.
-#[expect(clippy::disallowed_methods, reason = "a soak tells by the environment which seeds it wants")]
-fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}

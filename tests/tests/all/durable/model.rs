@@ -1,11 +1,10 @@
 //! The state machine: random graphs with every feature, random interleavings, a crash at every position of the log. What an
 //! independent reader finds in the log, and a ledger of what ran, must keep the invariants.
 
-use super::from_environment;
 use super::graphs::{Graph, graphs};
 use super::world::{World, plan};
 use orch_core::{Event, PlantedBug, Record};
-use orch_tests::{Expected, check_log, outputs};
+use orch_tests::{Expected, check_log, from_environment, outputs};
 use orch_workflow::Plan;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -1,6 +1,10 @@
 //! The first-party plugins through the whole program: each folder `plugins/*/cases/*` is a workflow with what has to come out of it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod examples;
+mod history;
+mod patch;
+
 use crate::cli::kit::of;
 use crate::cli::newcomer::with_rust;
 use crate::cli::program::{Place, Ran, repository};

@@ -13,13 +13,19 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// The tasks that each of them has, and one that none has.
 const TASKS: [&str; 8] = ["scan", "echo", "read", "end", "say", "wait", "grow", "nowhere"];
 
-/// Puts what `cargo xtask toolchains` installs on the path of a command.
-pub(super) fn with_toolchains(command: &mut Command) {
+/// Where `cargo xtask toolchains` installs what it does.
+pub(super) fn tools() -> PathBuf {
     let tools = repository().join("target/tools");
     assert!(
         tools.join("toolchains").is_file(),
         "the toolchains of the languages are not installed: run `cargo xtask toolchains`"
     );
+    tools
+}
+
+/// Puts what `cargo xtask toolchains` installs on the path of a command.
+pub(super) fn with_toolchains(command: &mut Command) {
+    let tools = tools();
     let places = [tools.join("python/bin"), tools.join("js/node_modules/.bin")];
     let path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
     command.env("PATH", std::env::join_paths(places.into_iter().chain(path)).unwrap());

@@ -3,4 +3,5 @@
 
 mod contract;
 mod kit;
+mod programs;
 mod sdks;

@@ -9,6 +9,7 @@ mod credentials;
 mod dns;
 mod kit;
 mod names;
+mod namespace;
 mod redirects;
 pub(crate) mod sinks;
 mod sockets;

@@ -78,3 +78,35 @@ fn a_program_has_no_rights_of_root() {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o400)).unwrap();
     assert_eq!(tried(&world, Access::Read, &["read", file.to_str().unwrap()]), "ok: closed");
 }
+
+/// A package manager has to: what was granted as such keeps the rights of the engine's user, and only that.
+#[test]
+fn a_program_granted_as_unconfined_keeps_the_rights_of_its_user() {
+    let world = World::new();
+    let (canary, new) = (world.text("other/canary"), world.text("other/new"));
+    let run = |args: &[&str], unconfined: bool| {
+        let steps = json!([spawn(&[]), { "do": "stdout", "as": "p" }, { "do": "wait", "as": "p" }]);
+        let call = script(steps).program(world.grant(args, json!({ "unconfined": unconfined })));
+        let ended: Ended = world.sandbox.run(&programs(), call.mount("work", &world.path("work"), Access::Read));
+        ended.output()[1]["text"].as_str().unwrap().trim().to_owned()
+    };
+    assert_eq!(run(&["read", &canary], true), "ok: untouched");
+    assert_eq!(run(&["write", &new], true), "ok: written");
+    assert_eq!(std::fs::metadata(&new).unwrap().permissions().mode() & 0o777, 0o644, "the mask");
+    if landlock() {
+        assert_eq!(run(&["read", &canary], false), "error: PermissionDenied");
+    }
+}
+
+/// Whatever the grant says of it: nothing would keep it from changing what it likes.
+#[test]
+fn a_dry_run_runs_no_unconfined_program() {
+    let world = World::new();
+    let new = world.text("other/new");
+    let grant = world.grant(&["write", &new], json!({ "unconfined": true, "read_only": true }));
+    let call = world.call(grant, json!([spawn(&[])])).dry_run();
+    let ended: Ended = world.sandbox.run(&programs(), call);
+    assert!(ended.output()[0]["error"].as_str().is_some_and(|told| told.contains("dry run")), "{}", ended.output());
+    assert_eq!(ended.refusals("exec").len(), 1);
+    assert!(!std::path::Path::new(&new).exists());
+}

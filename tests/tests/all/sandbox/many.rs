@@ -1,7 +1,7 @@
 //! Very many attempts: what one leaves for the next (S13), what a cancel at any moment leaves (S14), and hosts that come and go (S20).
 
 use orch_core::{Access, FailureKind};
-use orch_tests::{Call, Guest, Sandbox, alone, guest_returning, hostile, open_files, threads, wat_guest};
+use orch_tests::{Call, Guest, Interruption, Sandbox, alone, guest_returning, hostile, open_files, threads, wat_guest};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,11 @@ fn s13_the_guest_would_notice() {
     assert!(ended.trap().contains("it panicked or aborted"), "{}", ended.trap());
 }
 
+/// Interruptions at await points.
+const INTERRUPTIONS: usize = 10_000;
+/// Then a task that waits for what does not come is over.
+const LONGEST: Duration = Duration::from_millis(300);
+
 /// A generator that is enough for picking moments.
 struct Moments(u64);
 
@@ -116,6 +121,7 @@ fn s14_cancelled_at_any_moment() {
         let _ = sandbox.run(&hostile(), call(input)).output();
     }
     let (files, before) = (open_files(), threads());
+    interrupted_at_every_await_point(&sandbox);
     let mut moments = Moments(14);
     let (mut seeds, mut cancelled) = (0_u32, 0_u32);
     let begun = Instant::now();
@@ -152,6 +158,74 @@ fn s14_cancelled_at_any_moment() {
     assert_eq!(std::fs::read_dir(sandbox.state().join("work")).map_or(0, Iterator::count), 0, "something is left");
     // It goes on as before.
     assert_eq!(sandbox.run(&hostile(), Call::new("info", Value::Null)).output()["attempt"], 1);
+}
+
+/// A task that is interrupted where it waits.
+struct Kind {
+    task: &'static str,
+    input: Value,
+    /// How many of its await points are tried, one after the other, and then from the first again: what else goes on is never the same.
+    points: u32,
+    /// How many of [`AT_ONCE`] are of this kind.
+    share: usize,
+    /// Whether it ends soon when it is asked to. The others are mostly dropped: to end them takes its time.
+    stops: bool,
+}
+
+fn kinds() -> [Kind; 4] {
+    [
+        // Waits a millisecond, again and again.
+        Kind { task: "wait", input: json!({}), points: 12, share: 12, stops: true },
+        Kind { task: "sleep", input: json!({ "nanoseconds": 2_000_000 }), points: 2, share: 2, stops: true },
+        Kind { task: "poll", input: json!({ "count": 100 }), points: 1, share: 1, stops: false },
+        // Waits for nothing; the host makes it let others go on.
+        Kind { task: "spin", input: Value::Null, points: 3, share: 1, stops: false },
+    ]
+}
+
+/// Every second time nobody drives the attempt any more where it waits; else it is asked to stop there.
+fn interrupted_at_every_await_point(sandbox: &Sandbox) {
+    let kinds = kinds();
+    let order: Vec<usize> =
+        kinds.iter().enumerate().flat_map(|(kind, of)| std::iter::repeat_n(kind, of.share)).collect();
+    assert_eq!(order.len(), AT_ONCE);
+    let (mut next, mut deepest) = ([0_u32; 4], [0_u32; 4]);
+    let (mut dropped, mut cancelled, mut over) = (0, 0, 0);
+    let begun = Instant::now();
+    for batch in 0..INTERRUPTIONS / AT_ONCE {
+        let running: Vec<_> = order
+            .iter()
+            .map(|&kind| {
+                let Kind { task, input, points, stops, .. } = &kinds[kind];
+                let at = next[kind];
+                next[kind] = (at + 1) % points;
+                let is_asked = if *stops { (batch + at as usize).is_multiple_of(2) } else { batch.is_multiple_of(50) };
+                let how = if is_asked { Interruption::Cancelled } else { Interruption::Dropped };
+                let call = Call::new(task, input.clone()).timeout(LONGEST);
+                (kind, at, sandbox.interrupt(&hostile(), call, at, how))
+            })
+            .collect();
+        for (kind, at, interrupted) in running {
+            match interrupted.end().expect("no panic").map(|ended| ended.result) {
+                None => dropped += 1,
+                Some(Err(failure)) if failure.what == FailureKind::Cancelled => cancelled += 1,
+                // It was over before.
+                Some(ended) => {
+                    let is_over = ended.as_ref().map_or_else(|failure| failure.what == FailureKind::Timeout, |_| true);
+                    assert!(is_over, "{}, point {at}: {ended:?}", kinds[kind].task);
+                    over += 1;
+                    continue;
+                }
+            }
+            deepest[kind] = deepest[kind].max(at + 1);
+        }
+    }
+    println!(
+        "measured: S14: {INTERRUPTIONS} interruptions in {} ms: {dropped} dropped, {cancelled} cancelled, {over} over before; await points {deepest:?}",
+        begun.elapsed().as_millis()
+    );
+    assert!(dropped > 3_000 && cancelled > 3_000, "{dropped} {cancelled} {over}");
+    assert_eq!([deepest[0], deepest[2], deepest[3]], [12, 1, 3], "await points that were tried");
 }
 
 /// Components, and the hosts among which they come and go.

@@ -65,7 +65,7 @@ fn records(text: &str, said: Ended, failed: Ended) -> Vec<Record> {
             workflow: text.to_owned(),
             file: text.to_owned(),
             plan_hash: orch_core::Digest::of(b""),
-            plan: Value::Null,
+            plan: orch_core::Canonical::of(&()),
             tasks: vec![summary],
             inputs: json!({ text: text }),
             requester: None,
