@@ -10,6 +10,7 @@ use crate::cli::newcomer::with_rust;
 use crate::cli::program::{Place, Ran, repository};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -29,6 +30,9 @@ struct Expected {
     /// Arguments of `run`, such as `--dry-run`.
     #[serde(default)]
     arguments: Vec<String>,
+    /// Symbolic links that the case's folder gets, and where each leads. Not every copy of a checkout keeps links.
+    #[serde(default)]
+    links: BTreeMap<PathBuf, PathBuf>,
 }
 
 /// The folders with a `plugin.yaml`, sorted.
@@ -59,7 +63,7 @@ pub(crate) fn published() -> &'static Place {
     })
 }
 
-/// Copies a folder; a link stays a link.
+/// Copies a folder of files and folders.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -67,8 +71,6 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         let (kind, target) = (entry.file_type().unwrap(), to.join(entry.file_name()));
         if kind.is_dir() {
             copy(&entry.path(), &target);
-        } else if kind.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(entry.path()).unwrap(), target).unwrap();
         } else {
             fs::copy(entry.path(), target).unwrap();
         }
@@ -106,6 +108,11 @@ fn check(case: &Path) -> Result<(), String> {
     let plugin = case.parent().and_then(Path::parent).and_then(Path::file_name).unwrap();
     let folder = place.path("cases").join(plugin).join(case.file_name().unwrap());
     copy(case, &folder);
+    for (link, target) in &expected.links {
+        let link = folder.join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, link).unwrap();
+    }
     let mut command = place.command(["run", "--format", "json"]);
     command.args(&expected.arguments).current_dir(&folder);
     let ran = Ran::of(command);
