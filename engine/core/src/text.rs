@@ -16,7 +16,7 @@ pub fn visible_multiline(text: &str) -> Cow<'_, str> {
 /// JSON text in which nothing acts: what [`visible`] would escape becomes a JSON escape, so the value stays the same. Line feeds
 /// stand between JSON's tokens only, and stay.
 pub fn inert_json(json: &str) -> Cow<'_, str> {
-    if !json.chars().any(|c| acts(c) && c != '\n') {
+    if is_harmless(json, |c| c == '\n') {
         return Cow::Borrowed(json);
     }
     let mut out = String::with_capacity(json.len() + 64);
@@ -32,7 +32,7 @@ pub fn inert_json(json: &str) -> Cow<'_, str> {
 }
 
 fn escape(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
-    if !text.chars().any(|c| acts(c) && !keep(c)) {
+    if is_harmless(text, keep) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -46,6 +46,12 @@ fn escape(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Most text is printable ASCII with line feeds, which takes no more than a look at its bytes.
+fn is_harmless(text: &str, keep: fn(char) -> bool) -> bool {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') || (byte == b'\n' && keep('\n'));
+    text.bytes().all(is_plain) || !text.chars().any(|c| acts(c) && !keep(c))
 }
 
 /// Whether a character does something else than being seen (Unicode 16, general categories Cc, Cf, Zl and Zp, and the

@@ -216,12 +216,11 @@ impl RunView {
             .flat_map(|task| task.findings.iter().map(move |finding| (task, finding)))
             .filter(|(_, finding)| finding.status == FindingStatus::Open)
             .collect();
-        found.sort_by(|a, b| {
-            let key = |finding: &Finding| {
-                (std::cmp::Reverse(finding.severity), finding.location.as_ref().map(|at| (at.path.clone(), at.line)))
-            };
-            key(a.1).cmp(&key(b.1))
-        });
+        fn key(finding: &Finding) -> impl Ord + '_ {
+            let place = finding.location.as_ref().map(|at| (at.path.as_str(), at.line));
+            (std::cmp::Reverse(finding.severity), place)
+        }
+        found.sort_by(|a, b| key(a.1).cmp(&key(b.1)));
         found
     }
 
