@@ -105,6 +105,17 @@ mod tests {
     }
 
     #[test]
+    fn a_look_at_the_bytes_says_the_same() {
+        for c in (0..=127).map(char::from) {
+            let text = c.to_string();
+            let is_kept = |seen| matches!(seen, Cow::Borrowed(_));
+            assert_eq!(is_kept(visible(&text)), !acts(c), "{c:?}");
+            assert_eq!(is_kept(visible_multiline(&text)), !acts(c) || c == '\n', "{c:?}");
+            assert_eq!(is_kept(inert_json(&text)), !acts(c) || c == '\n', "{c:?}");
+        }
+    }
+
+    #[test]
     fn inert_json_is_the_same_value() {
         let value = serde_json::json!({ "a": "\u{1b}[2J\u{9b}\u{202e}\u{ad}\u{e0041}\u{7f} ä\n" });
         let text = serde_json::to_string_pretty(&value).unwrap();
