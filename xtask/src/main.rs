@@ -36,6 +36,10 @@ fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
+        [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => {
+            chores::say(USAGE);
+            Ok(())
+        }
         ["demo"] => demo::run(),
         ["test"] => tests::run(),
         ["toolchains"] => toolchains::install(),
@@ -46,12 +50,9 @@ fn main() -> std::process::ExitCode {
         ["plugins"] => demo::plugins().map(|_| ()),
         ["docs"] => docs::write(),
         ["bench", "--peers", wanted @ ..] => peers::run(wanted),
-        ["bench", rest @ ..] => bench::run(rest.contains(&"--quick")),
-        [] | ["help" | "--help" | "-h"] => {
-            chores::say(USAGE);
-            Ok(())
-        }
-        [unknown, ..] => (|| bail!("there is no chore `{unknown}`\n\n{USAGE}"))(),
+        ["bench"] => bench::run(false),
+        ["bench", "--quick"] => bench::run(true),
+        unknown => (|| bail!("there is no chore `{}`\n\n{USAGE}", unknown.join(" ")))(),
     };
     match done {
         Ok(()) => std::process::ExitCode::SUCCESS,
