@@ -61,7 +61,7 @@ impl HttpResponse {
 }
 
 /// Scheme, authority and path of an absolute address; the path has at least its `/`.
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(any(all(target_family = "wasm", feature = "http"), test))]
 pub(crate) fn split(url: &str) -> Option<(&str, &str, String)> {
     let (scheme, rest) = url.split_once("://")?;
     let rest = rest.split('#').next()?;
