@@ -23,7 +23,7 @@ const USAGE: &str = "cargo xtask <chore>
             install what plugins in C, Go, JavaScript, Python and TypeScript are made with, for the tests, into target/tools
   soak      the random tests with fresh seeds (--minutes N)
   fuzz      changed inputs for every parser ([--seconds 60] [TARGET]…), with nightly Rust and cargo-fuzz, which it installs
-  check     what a commit has to pass besides the tests: format, lints, layering, licences
+  check     what a commit has to pass besides the tests: format, lock files, lints, layering, licences
   advisories PATH
             compare the lock files with a local copy of the RustSec advisory database
   plugins   build the first-party plugins and publish them, signed, into ./registry
