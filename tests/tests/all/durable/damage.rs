@@ -176,8 +176,13 @@ fn dump(place: &Place) -> Option<Vec<String>> {
     let integrity: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).ok()?;
     let mut lines = vec![format!("integrity {integrity}")];
     // Places of groups are for as long as a process lives; nothing else tells what they should be.
-    for table in ["sqlite_schema", "runs", "events", "wishes", "results", "blob_refs"] {
-        let mut query = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).ok()?;
+    let tables = ["sqlite_schema", "runs", "wishes", "results", "blob_refs"];
+    let whole = tables.map(|table| (table, format!("SELECT * FROM {table} ORDER BY 1, 2")));
+    // Of each run what is found by its key: an event that says it is of another run lies where that one's are not, and is missing from
+    // its own.
+    let of_runs = [1, 2, 3].map(|run| ("events", format!("SELECT * FROM events WHERE run = {run} ORDER BY seq")));
+    for (table, sql) in whole.into_iter().chain(of_runs) {
+        let mut query = connection.prepare(&sql).ok()?;
         let columns = query.column_count();
         let mut rows = query.query([]).ok()?;
         while let Some(row) = rows.next().ok()? {
