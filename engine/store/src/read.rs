@@ -57,7 +57,7 @@ pub(crate) fn verify(connection: &Connection, folder: &StateFolder, run: &RunId)
     let fail = |error: rusqlite::Error| from_sqlite(folder, &error);
     let key = key(connection, folder, run)?;
     let mut query = connection
-        .prepare_cached("SELECT seq, at, body, chain FROM events WHERE run = ?1 ORDER BY seq")
+        .prepare_cached("SELECT seq, at, body, chain, run FROM events WHERE run = ?1 ORDER BY seq")
         .map_err(fail)?;
     let mut rows = query.query([key]).map_err(fail)?;
     let (mut events, mut before, mut last) = (0, [0; 32], Vec::new());
@@ -68,7 +68,9 @@ pub(crate) fn verify(connection: &Connection, folder: &StateFolder, run: &RunId)
         let Ok(body) = row.get_ref(2).map_err(fail)?.as_str() else { return Ok(broken) };
         let expected = chain_link(&before, seq, Timestamp(row.get(1).map_err(fail)?), body);
         let stored = row.get_ref(3).map_err(fail)?;
-        if seq != events + 1 || stored.as_blob() != Ok(&expected[..]) {
+        // SQLite reads on until a row of a later run: one that says it is of an earlier one comes with the others.
+        let is_of_run = row.get::<_, i64>(4).map_err(fail)? == key;
+        if !is_of_run || seq != events + 1 || stored.as_blob() != Ok(&expected[..]) {
             return Ok(broken);
         }
         (events, before) = (seq, expected);

@@ -84,6 +84,27 @@ fn a_changed_event_is_found() {
     }
 }
 
+#[test]
+fn an_event_that_says_it_is_of_an_earlier_run_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    append(&store, &run(1), 0, vec![created()]).unwrap();
+    append(&store, &run(2), 0, vec![created(), tell(), finished()]).unwrap();
+    drop(store);
+    let file = folder.path().join("state/state.db");
+    let database = rusqlite::Connection::open(&file).unwrap();
+    database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    drop(database);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let body = serde_json::to_string(&tell()).unwrap();
+    let place = bytes.windows(body.len()).position(|part| part == body.as_bytes()).unwrap();
+    // Before the body: a byte of the run, one of the number, two of the time.
+    assert_eq!(bytes[place - 4..place - 2], [2, 2]);
+    bytes[place - 4] = 0;
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(open(&folder).verify(&run(2)).unwrap().broken_at, Some(2));
+}
+
 /// Fails the first commit, as a disk does that has an error once.
 struct FirstCommitFails(AtomicU32);
 
