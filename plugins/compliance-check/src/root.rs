@@ -1,6 +1,7 @@
 //! The system to check: files below a mounted root, links resolved below it, what was read kept. Nothing outside is ever looked at.
 
 use crate::verdict::shown;
+use orch_plugin_kit::glob::fits_name;
 use orch_plugin_kit::parse::ParseError;
 pub use orch_plugin_kit::root::{Kind, Unseen};
 use orch_plugin_kit::root::{Root as Files, parts};
@@ -142,7 +143,7 @@ impl<'a> Root<'a> {
                 };
                 // As a shell does: a star stands for no dot at the beginning.
                 let visible = names.iter().filter(|name| !name.starts_with('.') || part.starts_with('.'));
-                next.extend(visible.filter(|name| fits(part, name)).map(|name| join(name)));
+                next.extend(visible.filter(|name| fits_name(part, name)).map(|name| join(name)));
             }
             if next.len() > MAX_MATCHES {
                 return Err(format!("`{}` fits more than {MAX_MATCHES} paths", shown(pattern, 200)));
@@ -243,31 +244,4 @@ impl<'a> Root<'a> {
 /// Whether a path has `*` or `?`.
 pub fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?'])
-}
-
-/// `*` and `?` in one name. Going back only to the last star keeps it at length times length.
-pub fn fits(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
-    let (mut at, mut read, mut star) = (0, 0, None);
-    while let Some(byte) = name.get(read) {
-        match pattern.get(at) {
-            Some(b'*') => {
-                at += 1;
-                star = Some((at, read));
-            }
-            Some(known) if known == byte || *known == b'?' => {
-                at += 1;
-                read += 1;
-            }
-            _ => match star {
-                Some((after, start)) => {
-                    star = Some((after, start + 1));
-                    at = after;
-                    read = start + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(at).all(|byte| *byte == b'*')
 }

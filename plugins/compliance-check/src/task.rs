@@ -53,7 +53,7 @@ pub fn check(input: Input, host: &dyn Host) -> Result<Outcome<Output>, TaskError
     known_patterns("include", &input.include, &ids)?;
     known_patterns("exclude", &input.exclude, &ids)?;
     let chosen = |id: &str| {
-        let any = |patterns: &[String]| patterns.iter().any(|pattern| crate::root::fits(pattern, id));
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| orch_plugin_kit::glob::fits_name(pattern, id));
         (input.include.is_empty() || any(&input.include)) && !any(&input.exclude)
     };
     let mut results = Vec::new();
@@ -115,7 +115,9 @@ fn profiles(names: &[String], host: &dyn Host) -> Result<Vec<(Profile, String)>,
 
 /// A pattern that fits no control is a mistake: what it was to keep out would count.
 fn known_patterns(field: &str, patterns: &[String], ids: &BTreeSet<&str>) -> Result<(), TaskError> {
-    let Some(unknown) = patterns.iter().find(|pattern| !ids.iter().any(|id| crate::root::fits(pattern, id))) else {
+    let Some(unknown) =
+        patterns.iter().find(|pattern| !ids.iter().any(|id| orch_plugin_kit::glob::fits_name(pattern, id)))
+    else {
         return Ok(());
     };
     // The ids that begin alike are the ones that were meant.

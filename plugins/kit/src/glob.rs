@@ -45,7 +45,7 @@ impl Glob {
                 if segment == "**" {
                     next[number] |= fitting[number];
                     next[number + 1] |= fitting[number];
-                } else if fitting[number] && fits_name(segment.as_bytes(), name.as_bytes()) {
+                } else if fitting[number] && fits_name(segment, name) {
                     next[number + 1] = true;
                 }
             }
@@ -67,7 +67,8 @@ impl Glob {
 }
 
 /// `*` and `?` within one name. Going back only to the last star keeps it at length times length.
-fn fits_name(pattern: &[u8], name: &[u8]) -> bool {
+pub fn fits_name(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut at, mut read) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while read < name.len() {

@@ -1,7 +1,8 @@
 //! The formats of configuration: each finds what a key is set to, and where.
 
 use super::number;
-use crate::root::{Root, Unseen, fits};
+use crate::root::{Root, Unseen};
+use orch_plugin_kit::glob::fits_name;
 use std::collections::BTreeMap;
 
 /// Files that one configuration includes, and how deep. sshd itself stops at a depth of 16.
@@ -204,7 +205,7 @@ pub fn sysctl(key: &str, root: &Root) -> Result<Option<Value>, String> {
             let value = Value { text, path: path.clone(), line: number(index), in_match: false };
             if name == key {
                 exact = Some(value);
-            } else if name.contains('*') && fits(&name, &key) {
+            } else if name.contains('*') && fits_name(&name, &key) {
                 by_pattern = Some(value);
             }
         }

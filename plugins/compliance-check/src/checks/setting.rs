@@ -2,8 +2,9 @@
 
 use super::formats::{self, Lines, Value};
 use crate::profile::{Format, SettingCheck};
-use crate::root::{Root, fits};
+use crate::root::Root;
 use crate::verdict::{Answer, shown};
+use orch_plugin_kit::glob::fits_name;
 
 /// Answers a check.
 pub fn answer(check: &SettingCheck, root: &Root) -> Answer {
@@ -88,7 +89,7 @@ fn compare(check: &SettingCheck, value: &Value) -> Answer {
         text.split([',', ' ', '\t']).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     };
     let among = |part: &String, many: &[String]| {
-        many.iter().any(|known| fits(&known.to_ascii_lowercase(), &part.to_ascii_lowercase()))
+        many.iter().any(|known| fits_name(&known.to_ascii_lowercase(), &part.to_ascii_lowercase()))
     };
     let bounded = |holds: &dyn Fn(i64) -> bool| amount(text, check.format).is_some_and(holds);
     let fits_pattern = match check.matches.as_ref().map(|pattern| pattern.regex()) {
@@ -152,7 +153,7 @@ fn elements(text: &str, default: Option<&str>) -> Vec<String> {
     match text.strip_prefix('-') {
         Some(less) => {
             let gone = split(less);
-            defaults().into_iter().filter(|part| !gone.iter().any(|pattern| fits(pattern, part))).collect()
+            defaults().into_iter().filter(|part| !gone.iter().any(|pattern| fits_name(pattern, part))).collect()
         }
         None => split(text),
     }
